@@ -1,0 +1,31 @@
+/*
+ * file.h - small files: whole reads with a limit, atomic writes, locks.
+ */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <sys/types.h>
+
+#include "base/buf.h"
+
+/* file_read - the whole file; ERR_NOT_FOUND, ERR_DENIED, ERR_IO, ERR_INVALID (larger than max). Owned, NUL-terminated. */
+int file_read(char **out, size_t *len, const char *path, size_t max, struct err *e) MUST_CHECK;
+/* file_write_atomic - temp file in the same folder, fsync, rename, fsync of the folder. Follows no symlink at the end. */
+int file_write_atomic(const char *path, const void *bytes, size_t len, mode_t mode, struct err *e) MUST_CHECK;
+/* file_mkdirs - like mkdir -p; new folders get the mode. */
+int file_mkdirs(const char *path, mode_t mode, struct err *e) MUST_CHECK;
+/*
+ * file_lock - flock(LOCK_EX|LOCK_NB) on path, made with mode 0600. *fd is the lock: close() frees it.
+ * ERR_CONFLICT when another process holds it.
+ */
+int file_lock(int *fd, const char *path, struct err *e) MUST_CHECK;
+bool file_exists(const char *path);
+/* file_remove - unlink; absent is fine. */
+int file_remove(const char *path, struct err *e) MUST_CHECK;
+/* path_join - "a/b"; owned. path_dir - folder part, "." when none; owned. */
+char *path_join(const char *a, const char *b);
+char *path_dir(const char *path);
+/* path_home - $HOME, else the password database; owned; NULL when neither. */
+char *path_home(void);
+
+#endif

@@ -10,6 +10,7 @@ const char *obj_name(const json_t *o);
 const char *obj_ns(const json_t *o);
 const char *obj_uid(const json_t *o);
 const char *obj_rv(const json_t *o);          /* opaque */
+char *obj_key(const json_t *o);               /* "ns/name", or "name" without a namespace; owned; NULL without a name */
 const char *obj_label(const json_t *o, const char *key);
 const char *obj_annotation(const json_t *o, const char *key);
 json_int_t obj_generation(const json_t *o);

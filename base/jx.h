@@ -11,10 +11,11 @@
 #include "base/buf.h"
 
 #define JX_MAX_DEPTH 128
+#define JX_MAX_BYTES (64u << 20)
 
 /*
- * jx_parse - text to tree. Duplicate keys, NUL in strings, depth over JX_MAX_DEPTH, trailing
- * text are refused. @what names the source in messages.
+ * jx_parse - text to tree. Duplicate keys, NUL in strings, depth over JX_MAX_DEPTH, more than
+ * JX_MAX_BYTES, trailing text are refused; a lone string or number is a tree too. @what names the source in messages.
  * Returns 0, or -1 with ERR_PROTOCOL and "what: line L column C: ...".
  */
 int jx_parse(json_t **out, const char *text, size_t len, const char *what, struct err *e) MUST_CHECK;
@@ -32,19 +33,29 @@ json_int_t jx_int_or(const json_t *o, const char *path, json_int_t fallback);
 bool jx_bool(const json_t *o, const char *path);
 bool jx_is_empty(const json_t *v);                           /* NULL, null, {}, [], "" */
 
-/* jx_foreach - walk a borrowed object in insertion order; do not change it meanwhile. */
-#define jx_foreach(object, k, v)                                                        \
-	for (void *_it = jx_iter(object); _it && ((k) = json_object_iter_key(_it), 1) && \
-	                                  ((v) = json_object_iter_value(_it), 1);        \
-	     _it = jx_iter_next(object, _it))
+/*
+ * jx_foreach - walk a borrowed object in insertion order; do not change it meanwhile. Anything
+ * but an object has no members. The iterator is named after the line, so that loops can nest.
+ */
+#define JX_PASTE_(a, b) a##b
+#define JX_PASTE(a, b)  JX_PASTE_(a, b)
+#define jx_foreach(object, k, v) jx_foreach_(object, k, v, JX_PASTE(jx_it_, __LINE__))
+#define jx_foreach_(object, k, v, it)                                                              \
+	for (void *it = jx_iter(object); it && ((k) = json_object_iter_key(it), 1) &&              \
+					 ((v) = json_object_iter_value(it), 1);                    \
+	     it = jx_iter_next(object, it))
 void *jx_iter(const json_t *object);
 void *jx_iter_next(const json_t *object, void *it);
 /* jx_keys - sorted borrowed keys; *n is set; free() the array. NULL when empty. */
 const char **jx_keys(const json_t *object, size_t *n);
 
-/* jx_set - set value at a dotted path, making objects on the way; steals v. */
+/*
+ * jx_set - set value at a dotted path, making objects on the way (also in place of what cannot
+ * have members); an index that an array does not have appends. Steals v.
+ */
 void jx_set(json_t *o, const char *path, json_t *v);
-json_t *jx_strf(const char *fmt, ...) PRINTF_LIKE(1, 2);     /* new string value */
+/* jx_strf - new string value, never NULL: bytes that are not UTF-8 become question marks. */
+json_t *jx_strf(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* jx_merge - deep merge of patch into base (RFC 7386: null removes). Neither is stolen. */
 void jx_merge(json_t *base, const json_t *patch);
 
@@ -56,7 +67,9 @@ char *jx_pretty(const json_t *v); /* two-space indent, insertion order, no final
  * jx_items_each - hand out the elements of the top-level array "items" of a list body one at a
  * time, so that a page of a thousand objects is never one tree. @item is borrowed in the callback,
  * which returns -1 with e set to stop. *@meta receives the list's other members (metadata ...), owned.
- * Returns 0, or -1 with ERR_PROTOCOL or the callback's error.
+ * A body without "items" (a Status, say) is an error; null is an empty list. An error may come after
+ * items have been handed out: the text is checked on the way. Returns 0, or -1 with ERR_PROTOCOL or
+ * the callback's error.
  */
 int jx_items_each(json_t **meta, const char *text, size_t len,
 		  int (*each)(const json_t *item, void *arg, struct err *e), void *arg,

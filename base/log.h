@@ -19,9 +19,15 @@ void log_at(enum log_level level, const char *key, const char *fmt, ...) PRINTF_
 #define log_error(key, ...) log_at(LOG_ERROR_LEVEL, key, __VA_ARGS__)
 /* log_err - an error with its hint. */
 void log_err(enum log_level level, const char *key, const struct err *e, const char *doing);
-/* log_secret - remember a secret of at least 6 characters (at most 64 are kept, by hash of the slot's age). */
+/*
+ * log_secret - remember a secret of at least 6 characters, so that it never reaches a line. The last
+ * 64 are kept, in memory that is wiped at exit; NULL and shorter ones are ignored.
+ */
 void log_secret(const char *secret);
-/* log_redact - replace known secrets, and "Bearer x"/"token=x"/"password=x" forms, in place. */
+/*
+ * log_redact - in place, replace known secrets, and the x of "Bearer x", "token=x" and "password: x"
+ * forms, by "[redacted]", or by "***" where that would not fit. Never makes the text longer.
+ */
 void log_redact(char *text);
 
 #endif

@@ -104,6 +104,12 @@ int http_stream(struct http_call **out, struct http *h, const struct http_req *q
 		const struct http_stream_cb *cb, struct err *e) MUST_CHECK;
 void http_call_free(struct http_call *c); /* cancels if running, without a callback; NULL is fine */
 
+/*
+ * http_refused - the peer's host is there and nobody listens on the port ("connection refused"):
+ * true for an error of this module, also after wrapping.
+ */
+bool http_refused(const struct err *e);
+
 /* http_url_escape - percent-encode one path segment or query value. Owned. */
 char *http_url_escape(const char *s);
 

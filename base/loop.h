@@ -54,8 +54,15 @@ void loop_signal_reset(struct loop *l);
 int loop_wait(struct loop *l, const bool *done, ns_t deadline, struct err *e) MUST_CHECK;
 int loop_sleep(struct loop *l, ns_t duration, struct err *e) MUST_CHECK;
 /*
- * loop_run - the outer level of a daemon: turns until loop_stop() or a signal; after each turn
- * calls idle(arg), from which, and only from which, loop_wait may be used. NULL idle is fine.
+ * loop_wait_cleanup - the same for tidying up after a signal or past the overall deadline: neither
+ * ends it, only a further signal does.
+ */
+int loop_wait_cleanup(struct loop *l, const bool *done, ns_t deadline, struct err *e) MUST_CHECK;
+/*
+ * loop_run - the outer level of a daemon: turns until loop_stop() or a signal (both are success:
+ * see loop_signalled). Before the first turn and after each it calls idle(arg), from which, and only
+ * from which, loop_wait may be used. idle does all there is to do: the next turn may sleep for long.
+ * NULL idle is fine.
  */
 int loop_run(struct loop *l, loop_fn *idle, void *arg, struct err *e) MUST_CHECK;
 void loop_stop(struct loop *l);
@@ -66,10 +73,15 @@ void loop_stop(struct loop *l);
  */
 ns_t loop_deadline(struct loop *l, ns_t mono);
 
-/* For base/http.c: the CURLM, made when first asked for; handlers of finished transfers run after perform. */
+/*
+ * For base/http*.c only. loop_curlm - the CURLM, made when first asked for; NULL when libcurl cannot
+ * start. loop_curl_done - who is told of a finished transfer, after curl_multi_perform has returned.
+ * loop_curl_streams - so many more (or fewer) connections are held by streams.
+ */
 void *loop_curlm(struct loop *l);
-void loop_curl_done(struct loop *l, void (*fn)(void *easy, int curl_code, void *arg), void *arg);
-/* loop_defer - run fn once, after the current callbacks, before the next poll. */
+void loop_curl_done(struct loop *l, void (*fn)(void *easy, int curl_code));
+void loop_curl_streams(struct loop *l, int change);
+/* loop_defer - run fn once, after the current callbacks, before the next sleep. */
 void loop_defer(struct loop *l, loop_fn *fn, void *arg);
 void loop_defer_cancel(struct loop *l, loop_fn *fn, void *arg);
 

@@ -186,6 +186,7 @@ def read_index(tar_path):
 
 def extract(tree, folder):
     """The tree as plain files below folder; owners are the caller's."""
+    os.makedirs(folder, exist_ok=True)
     for info, source in tree.sorted():
         path = os.path.join(folder, info.name)
         if info.isdir():

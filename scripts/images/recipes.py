@@ -110,8 +110,11 @@ class Operator:
         base.data("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
         for path, source in self._resolve().items():
             base.file(path, source, 0o755)
+        fetch.need("strip", "binutils")
         for path in self._binaries():
-            programs.file("usr/bin/" + os.path.basename(path), path, 0o755)
+            stripped = os.path.join(self.scratch, os.path.basename(path))
+            subprocess.run(["strip", "-o", stripped, path], check=True)
+            programs.file("usr/bin/" + os.path.basename(path), stripped, 0o755)
         return [base, programs]
 
     def runtime(self):
@@ -139,6 +142,12 @@ def needed_libraries(path):
     if done.returncode or not found:
         raise BuildError(f"{path}: ldd says {(done.stderr or 'nothing').strip()}",
                          "run make release again")
+    # The C library loads this one only when a thread ends early or a backtrace is
+    # asked for, and aborts without it.
+    for place in [place for place in found if place.endswith("/libc.so.6")]:
+        unwinder = os.path.join(os.path.dirname(place), "libgcc_s.so.1")
+        if os.path.exists(unwinder):
+            found[unwinder] = os.path.realpath(unwinder)
     return found
 
 

@@ -25,7 +25,8 @@ def from_oserror(error, where):
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return BuildError(f"{where}: disk full", "free some space there, or set PRESTOCTL_CACHE "
                           "to a folder on a larger disk")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    inside = str(error.filename or "")
+    if inside.startswith(where) or where.startswith(inside + "/"):
         return BuildError(f"{error.filename or where}: {error.strerror}",
                           "set PRESTOCTL_CACHE to a folder that you may write")
     return BuildError(f"{error.filename or where}: {error.strerror}")

@@ -13,11 +13,11 @@ packages_devcluster=(
 	iptables socat kmod openssl python3 python3-venv python3-pip gcc libc6-dev
 )
 # shellcheck disable=SC2034
-packages_images=(ca-certificates maven mmdebstrap python3 python3-venv python3-pip skopeo umoci)
+packages_images=(ca-certificates gcc libc6-dev maven musl-tools python3 python3-pip)
 # shellcheck disable=SC2034
 packages_lint=(clang-format-14 clang-tidy-14 clang-14 cppcheck shellcheck)
 # shellcheck disable=SC2034
-packages_test=(libcmocka-dev python3 python3-pytest python3-yaml)
+packages_test=(libcmocka-dev python3 python3-pytest python3-yaml skopeo)
 
 # packages_missing GROUP... - prints the packages of these groups that are not installed.
 packages_missing() {

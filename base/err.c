@@ -6,29 +6,34 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* A cut text must stay valid UTF-8: it goes into JSON and into Kubernetes conditions. */
-static void end_at_character(char *text)
+/*
+ * Messages quote what came from outside, and end up in terminals, JSON and Kubernetes conditions:
+ * valid UTF-8 on one line, whatever went in and wherever it was cut.
+ */
+static void tidy(char *text)
 {
-	size_t len = strlen(text), start = len;
-
-	while (start > 0 && ((unsigned char)text[start - 1] & 0xC0) == 0x80)
-		start--;
-	if (start == 0)
-		return;
-	unsigned char lead = (unsigned char)text[start - 1];
-	size_t want = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
-	if (len - (start - 1) < want)
-		text[start - 1] = '\0';
+	for (char *p = text; *p;) {
+		size_t n = utf8_char(p);
+		if (n == 0)
+			*p = '?';
+		else if ((unsigned char)*p < 0x20 || *p == 0x7F)
+			*p = ' ';
+		p += n ? n : 1;
+	}
 }
 
-static void PRINTF_LIKE(3, 0) format_cut(char *out, size_t size, const char *fmt, va_list ap)
+static void PRINTF_LIKE(3, 0) format(char *out, size_t size, const char *fmt, va_list ap)
 {
-	int n = vsnprintf(out, size, fmt, ap);
-
-	if (n < 0)
+	if (vsnprintf(out, size, fmt, ap) < 0)
 		out[0] = '\0';
-	else if ((size_t)n >= size)
-		end_at_character(out);
+	/* A character cut in the middle goes as a whole. */
+	size_t len = strlen(out), start = len;
+	while (len == size - 1 && start > 0 && len - start < 3 && (out[start - 1] & 0xC0) == 0x80)
+		start--;
+	if (len == size - 1 && start > 0 && (out[start - 1] & 0x80) &&
+	    utf8_char(out + start - 1) == 0)
+		out[start - 1] = '\0';
+	tidy(out);
 }
 
 int err_set(struct err *e, enum err_code code, const char *fmt, ...)
@@ -41,7 +46,7 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...)
 	e->retry_after = 0;
 	e->hint[0] = '\0';
 	va_start(ap, fmt);
-	format_cut(e->msg, sizeof(e->msg), fmt, ap);
+	format(e->msg, sizeof(e->msg), fmt, ap);
 	va_end(ap);
 	return -1;
 }
@@ -53,7 +58,7 @@ int err_wrap(struct err *e, const char *fmt, ...)
 
 	assert(e->code != ERR_OK);
 	va_start(ap, fmt);
-	format_cut(outer, sizeof(outer), fmt, ap);
+	format(outer, sizeof(outer), fmt, ap);
 	va_end(ap);
 
 	/* When both do not fit, the cause is worth more than what was being done. */
@@ -62,9 +67,9 @@ int err_wrap(struct err *e, const char *fmt, ...)
 	if (room <= 2)
 		return -1;
 	if (outer_len > room - 2) {
-		outer[room - 2] = '\0';
-		end_at_character(outer);
-		outer_len = strlen(outer);
+		outer_len = room - 2;
+		while (outer_len > 0 && (outer[outer_len] & 0xC0) == 0x80)
+			outer_len--;
 	}
 	memmove(e->msg + outer_len + 2, e->msg, inner_len + 1);
 	memcpy(e->msg, outer, outer_len);
@@ -79,7 +84,7 @@ int err_hint(struct err *e, const char *fmt, ...)
 	if (e->hint[0])
 		return -1;
 	va_start(ap, fmt);
-	format_cut(e->hint, sizeof(e->hint), fmt, ap);
+	format(e->hint, sizeof(e->hint), fmt, ap);
 	va_end(ap);
 	return -1;
 }

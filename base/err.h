@@ -38,7 +38,7 @@ struct err {
 	enum err_code code;
 	int http;         /* status of the reply that caused it, 0 when there was none */
 	ns_t retry_after; /* what the peer asked for, 0 when it did not */
-	char msg[480];    /* "outer: inner", lower case, no final dot */
+	char msg[480];    /* "outer: inner", lower case, no final dot; one line of valid UTF-8 */
 	char hint[160];   /* the remedy, or empty */
 };
 

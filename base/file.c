@@ -15,13 +15,10 @@ static int fail(struct err *e, const char *path, int errnum)
 	return err_set(e, err_errno(errnum), "%s: %s", path, strerror(errnum));
 }
 
-int file_read(char **out, size_t *len, const char *path, size_t max, struct err *e)
+int file_read_fd(char **out, size_t *len, int fd, const char *path, size_t max, struct err *e)
 {
-	AUTO(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
 
-	if (fd < 0)
-		return fail(e, path, errno);
 	if (fstat(fd, &st) < 0)
 		return fail(e, path, errno);
 	/* The size is a hint: pipes and /proc say 0, and a growing file is read to its end. */
@@ -50,6 +47,15 @@ int file_read(char **out, size_t *len, const char *path, size_t max, struct err 
 	*len = have;
 	*out = TAKE(text);
 	return 0;
+}
+
+int file_read(char **out, size_t *len, const char *path, size_t max, struct err *e)
+{
+	AUTO(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return fail(e, path, errno);
+	return file_read_fd(out, len, fd, path, max, e);
 }
 
 static int write_all(int fd, const void *bytes, size_t len)

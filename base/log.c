@@ -160,32 +160,13 @@ void log_redact(char *text)
 	*to = '\0';
 }
 
-/* Length of the UTF-8 character at p, or 0 when there is none. */
-static size_t utf8_length(const unsigned char *p)
-{
-	size_t n = p[0] < 0x80			 ? 1
-		   : p[0] >= 0xC2 && p[0] < 0xE0 ? 2
-		   : (p[0] & 0xF0) == 0xE0	 ? 3
-		   : p[0] >= 0xF0 && p[0] < 0xF5 ? 4
-						 : 0;
-
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xC0) != 0x80)
-			return 0;
-	}
-	if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] >= 0xA0) ||
-	    (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] >= 0x90))
-		return 0;
-	return n;
-}
-
 /* Control characters and broken UTF-8 are escaped: nothing may forge a line or move a cursor. */
 static void escape(struct buf *out, const char *text)
 {
 	const unsigned char *p = (const unsigned char *)text;
 
 	while (*p) {
-		size_t n = utf8_length(p);
+		size_t n = utf8_char((const char *)p);
 		if (as_json && (*p == '"' || *p == '\\'))
 			buf_fit(out, "\\%c", *p);
 		else if (*p == '\n')

@@ -114,6 +114,30 @@ void mem_wipe(void *p, size_t len)
 	__asm__ volatile("" : : "r"(p) : "memory");
 }
 
+size_t utf8_char(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t n = 0;
+
+	if (p[0] < 0x80)
+		n = 1;
+	else if (p[0] >= 0xC2 && p[0] < 0xE0)
+		n = 2;
+	else if ((p[0] & 0xF0) == 0xE0)
+		n = 3;
+	else if (p[0] >= 0xF0 && p[0] < 0xF5)
+		n = 4;
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xC0) != 0x80)
+			return 0;
+	}
+	/* Overlong forms, surrogates, and beyond U+10FFFF. */
+	if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] >= 0xA0) ||
+	    (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] >= 0x90))
+		return 0;
+	return n;
+}
+
 bool starts_with(const char *s, const char *prefix)
 {
 	return strncmp(s, prefix, strlen(prefix)) == 0;

@@ -47,6 +47,8 @@ static inline bool streq(const char *a, const char *b)
 {
 	return a == b || (a && b && __builtin_strcmp(a, b) == 0);
 }
+/* utf8_char - how many bytes the UTF-8 character at p has (p ends in NUL); 0 when it is not one. */
+size_t utf8_char(const char *p);
 bool starts_with(const char *s, const char *prefix);
 bool ends_with(const char *s, const char *suffix);
 

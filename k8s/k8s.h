@@ -2,7 +2,8 @@
  * k8s.h - a client of one API server: verbs as straight-line calls that wait on the loop.
  * Retries live here and only here: GET, apply and DELETE are asked again on connection failure,
  * 429 and 5xx up to 3 times with backoff and Retry-After; create (POST) only when the request
- * surely did not arrive (connection refused). A 401 reloads the token and asks once more.
+ * surely had no effect (connection refused, 429). A 401 reloads the token and asks once more.
+ * A time-out is not repeated.
  * Errors: NOT_FOUND 404, EXISTS 409 AlreadyExists, CONFLICT 409, GONE 410, INVALID 400/422 with
  * the server's causes, DENIED 401/403, THROTTLED 429, UNAVAILABLE 5xx; msg is the Status message.
  */
@@ -18,7 +19,8 @@ struct k8s;
 
 struct k8s_opts {
 	const char *user_agent;  /* "prestoctl/0.1.0" */
-	ns_t timeout;            /* per request; 0: 10 s */
+	ns_t timeout;            /* per request; 0: 10 s (a page of a list: 60 s) */
+	ns_t retry_for;          /* 0: at most 3 retries; else retries go on for so long */
 	/* called before each wait of a retry; NULL is fine */
 	void (*on_retry)(const struct err *e, ns_t wait, void *arg);
 	void *arg;
@@ -37,7 +39,8 @@ struct k8s_list_opts {
 	const char *label_selector, *field_selector; /* NULL: all */
 	size_t limit;                                /* per page; 0: 500 */
 };
-/* k8s_list - every page; *out is an array of objects (kind and apiVersion filled in). At most 100,000 items. */
+/* k8s_list - every page; *out is an array of objects (kind and apiVersion filled in). At most 100,000 items.
+ * A list that the server forgets half way (410) is asked for once more as a whole. */
 int k8s_list(json_t **out, struct k8s *k, const struct k8s_res *r, const char *ns, const struct k8s_list_opts *o,
 	     struct err *e) MUST_CHECK;
 int k8s_create(json_t **out, struct k8s *k, const json_t *obj, struct err *e) MUST_CHECK;
@@ -91,10 +94,14 @@ int k8s_stream(struct http_call **out, struct k8s *k, const struct http_req *q, 
 int k8s_start(struct http_call **out, struct k8s *k, const struct http_req *q, http_done_fn *fn, void *arg,
 	      struct err *e) MUST_CHECK;
 int k8s_token_refresh(struct k8s *k, bool refused, struct err *e) MUST_CHECK;
-/* k8s_token_reread - re-read a token file now, without waiting (in callbacks, after a 401). */
+/* k8s_token_reread - after a 401 in a callback, where waiting is not allowed: a token file is read again
+ * at once; a plugin's token is marked refused, and the next verb or k8s_token_refresh runs the plugin. */
 void k8s_token_reread(struct k8s *k);
 /* k8s_status_err - turn a non-2xx reply into an error, as the verbs do. Returns -1. */
 int k8s_status_err(const struct http_resp *r, struct err *e);
+/* k8s_status_too_new - a list or watch was refused because the server has not reached the asked
+ * resourceVersion yet (504 or 400 with the cause ResourceVersionTooLarge). */
+bool k8s_status_too_new(const struct http_resp *r);
 
 /* k8s_pod_log - the last lines of a container's log; previous: of the container before a restart. Owned text, at most 256 KiB. */
 int k8s_pod_log(char **out, struct k8s *k, const struct k8s_ref *pod, const char *container, int tail_lines,

@@ -23,7 +23,9 @@ from .say import Fail, USAGE
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?$")
 VOLUMES = "/tmp/hostpath_pv"        # where the controller manager's host-path provisioner puts volumes
-# Kernel settings that a kubelet changes for the whole machine: put back by `down`.
+# Kernel settings that a kubelet changes for the whole machine: put back by the last `down`. What they
+# were is kept where a reboot forgets it, as it does the settings.
+KERNEL_WAS = "/run/prestoctl-devcluster-kernel.json"
 KERNEL = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops",
           "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes")
 PROGRAMS = {"etcd": "etcd-server", "containerd": "containerd", "runc": "runc", "ipset": "ipset",
@@ -119,13 +121,12 @@ class Cluster:
                "nodes": 0 if mode else args.nodes or old.get("nodes") or 1,
                "token_file": args.token_auth_file or old.get("token_file"),
                "token_webhook": args.token_webhook or old.get("token_webhook"),
-               "port": args.port or old.get("port"), "kernel": old.get("kernel", {})}
+               "port": args.port or old.get("port")}
         if mode:
             new.update(self._ports(args.port, old))
         else:
             new.update(port=new["port"] or 6443, etcd_port=2379, peer_port=2380)
             new["cidr"] = old.get("cidr") or network.choose_cidr(args.cidr, Net(self.name, "10.0.0.0/24").host_link)
-            new["kernel"] = new["kernel"] or {k: system.read_text(f"/proc/sys/{k}", "-").strip() for k in KERNEL}
         self.settings = new
         if new.get("cidr"):
             self.net = Net(self.name, new["cidr"])
@@ -260,6 +261,7 @@ class Cluster:
         self.net.make(self.nodes)
         for i in range(self.nodes):
             system.cgroup_make(f"{self.group}/node{i}")
+        remember_kernel()
         system.cgroup_weight(self.group, 2 * os.cpu_count())
 
     def _stop_node(self, i):
@@ -369,8 +371,10 @@ class Cluster:
         left = self.leftovers()
         if not left and not os.path.exists(self.folder):
             return False
+        self.refuse_foreign()
         with report.step("processes") as step:
             records = self.records()
+            # The kubelets first, or they would start what the rest of this takes away.
             system.end_all([records[x] for x in records if x.startswith("kubelet-")], grace=0)
             system.end_all(list(records.values()), grace=0)
             system.cgroup_kill(self.group)
@@ -389,7 +393,7 @@ class Cluster:
             with report.step("network and groups"):
                 Net(self.name, self.cidr or "10.0.0.0/24").remove()
                 system.cgroup_remove(self.group)
-            self._restore_kernel()
+            restore_kernel()
         with report.step("state"):
             _remove_tree(self.folder)
         return True
@@ -405,6 +409,15 @@ class Cluster:
             found.append(f"link {net.host_link}")
         return found
 
+    def refuse_foreign(self):
+        """The same name in another state folder is another's living cluster, not a leftover."""
+        for pid in sorted(system.cgroup_pids(self.group)):
+            with contextlib.suppress(OSError):
+                at = os.readlink(f"/proc/{pid}/cwd")
+                if os.path.exists(os.path.join(at, "settings.json")) and at != os.path.realpath(self.folder):
+                    raise Fail(f"a cluster {self.name} runs from {at}",
+                               f"choose another --name, or set DEVCLUSTER_STATE={os.path.dirname(at)}")
+
     def _remove_volumes(self):
         """The folders of host-path volumes are outside: their names are found in etcd's own files."""
         names = set()
@@ -418,14 +431,6 @@ class Cluster:
             shutil.rmtree(name.decode(), ignore_errors=True)
         with contextlib.suppress(OSError):
             os.rmdir(VOLUMES)
-
-    def _restore_kernel(self):
-        others = [x for x in glob.glob(os.path.join(self.root, "*", "settings.json"))
-                  if x != self.path("settings.json") and '"kernel": {}' not in system.read_text(x, "")]
-        for name, value in self.settings.get("kernel", {}).items():
-            if not others and value != "-" and system.read_text(f"/proc/sys/{name}", value).strip() != value:
-                with contextlib.suppress(OSError), open(f"/proc/sys/{name}", "w", encoding="ascii") as f:
-                    f.write(value)
 
     def status(self):
         """What is there, as one flat object."""
@@ -467,6 +472,23 @@ def dns_missing(address):
             return f"DNS does not answer ({e})"
     code, found = reply[3] & 15, struct.unpack(">H", reply[6:8])[0]
     return None if code == 0 and found else f"DNS does not know the API server yet (code {code})"
+
+
+def remember_kernel():
+    if not os.path.exists(KERNEL_WAS):
+        system.write_file(KERNEL_WAS, json.dumps({k: system.read_text(f"/proc/sys/{k}", "").strip() for k in KERNEL}))
+
+
+def restore_kernel():
+    """Unless another cluster with nodes, of whatever state folder, is still there."""
+    if any(glob.glob(f"{root}/devcluster-*/node0") for root in system.cgroup_roots()):
+        return
+    with contextlib.suppress(OSError, ValueError):
+        for name, value in json.loads(system.read_text(KERNEL_WAS)).items():
+            if value and system.read_text(f"/proc/sys/{name}", value).strip() != value:
+                with open(f"/proc/sys/{name}", "w", encoding="ascii") as f:
+                    f.write(value)
+        os.unlink(KERNEL_WAS)
 
 
 def _forget_shims(folder):

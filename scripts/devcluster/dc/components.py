@@ -203,7 +203,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 
     def kubelet(self, i):
         c, folder = self.c, self.c.node_path(i)
-        conf, resolv = self.conf(f"kubelet-{i}.yaml"), self.conf("resolv.conf")
+        conf, resolv = self.conf(f"kubelet-{i}.yaml"), self.conf(f"resolv-{i}.conf")
         cpu, memory = c.reserved()
         text = f"""apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration

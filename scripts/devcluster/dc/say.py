@@ -60,6 +60,9 @@ class Reporter:
         except Fail as e:
             self.event(name, "failed", e.message, began)
             raise
+        except OSError as e:
+            self.event(name, "failed", str(e), began)
+            raise
         self.event(name, "done", step.message, began)
 
     def warn(self, message):

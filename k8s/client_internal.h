@@ -35,6 +35,8 @@ void k8s_call_release(struct k8s_call *c);
 int k8s_send_one(json_t **out, struct k8s *k, struct k8s_call *c, struct err *e) MUST_CHECK;
 /* k8s_url_add - append "?key=value" or "&key=value", escaped. A NULL value adds nothing. */
 void k8s_url_add(char **url, const char *key, const char *value);
+/* k8s_status_json - the same as k8s_status_err for a Status that came inside a stream. Returns -1. */
+int k8s_status_json(const json_t *status, struct err *e);
 /* k8s_ref_check - names that would change the path they are put into are refused. */
 int k8s_ref_check(const struct k8s_res *r, const struct k8s_ref *ref, struct err *e) MUST_CHECK;
 

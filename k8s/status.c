@@ -1,7 +1,7 @@
 /* status.c - what an API server says when it refuses: metav1.Status to struct err. Pure. */
 #include <string.h>
 
-#include "k8s/k8s.h"
+#include "k8s/client_internal.h"
 
 #define MAX_CAUSES 8
 
@@ -86,30 +86,50 @@ static json_t *parse_status(const struct http_resp *r)
 	return NULL;
 }
 
+static void set_from_status(const json_t *status, int http, struct err *e)
+{
+	const char *message = jx_str_or(status, "message", "");
+	json_int_t seconds = jx_int(status, "details.retryAfterSeconds");
+	struct buf text = BUF_INIT(2048);
+
+	buf_fit(&text, "%.1500s", message);
+	add_causes(&text, status);
+	err_set(e, code_of(http, jx_str(status, "reason"), message), "%.470s", buf_str(&text));
+	buf_release(&text);
+	e->http = http;
+	if (seconds > 0 && seconds < 86400)
+		e->retry_after = seconds * NS_SEC;
+	set_hint(e);
+}
+
+int k8s_status_json(const json_t *status, struct err *e)
+{
+	json_int_t code = jx_int(status, "code");
+
+	set_from_status(status, code >= 400 && code < 600 ? (int)code : 500, e);
+	if (!*e->msg)
+		snprintf(e->msg, sizeof(e->msg), "the API server answered HTTP %d", e->http);
+	return -1;
+}
+
 int k8s_status_err(const struct http_resp *r, struct err *e)
 {
 	autojson json_t *status = parse_status(r);
-	const char *message = jx_str(status, "message"), *reason = jx_str(status, "reason");
-	struct buf text = BUF_INIT(2048);
-	struct err full = ERR_INIT;
+	const char *message = jx_str(status, "message");
 	char plain[160];
 
 	if (message && *message) {
-		if (buf_addf(&text, &full, "%.1500s", message) == 0)
-			add_causes(&text, status);
-		err_set(e, code_of(r->status, reason, message), "%.470s", buf_str(&text));
+		set_from_status(status, r->status, e);
 	} else {
 		plain_text(plain, sizeof(plain), r);
-		err_set(e, code_of(r->status, reason, NULL), "the API server answered HTTP %d%s%s",
-			r->status, *plain ? ": " : "", plain);
+		err_set(e, code_of(r->status, jx_str(status, "reason"), NULL),
+			"the API server answered HTTP %d%s%s", r->status, *plain ? ": " : "",
+			plain);
+		e->http = r->status;
+		set_hint(e);
 	}
-	buf_release(&text);
-	e->http = r->status;
-	e->retry_after = r->retry_after;
-	json_int_t seconds = jx_int(status, "details.retryAfterSeconds");
-	if (!e->retry_after && seconds > 0 && seconds < 86400)
-		e->retry_after = seconds * NS_SEC;
-	set_hint(e);
+	if (r->retry_after)
+		e->retry_after = r->retry_after;
 	return -1;
 }
 

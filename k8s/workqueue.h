@@ -15,7 +15,9 @@ void workqueue_add(struct workqueue *q, const char *key);                  /* at
 void workqueue_add_after(struct workqueue *q, const char *key, ns_t delay); /* the earlier of two delays counts */
 void workqueue_add_limited(struct workqueue *q, const char *key);          /* after this key's backoff, which doubles */
 void workqueue_forget(struct workqueue *q, const char *key);               /* backoff back to the start */
-const char *workqueue_get(struct workqueue *q);                            /* borrowed until done(); NULL: nothing is ready */
+/* workqueue_get - borrowed until done(); NULL: nothing is ready. A delay that is still pending for the key
+ * ends here: whoever handles it now decides anew when to look again. */
+const char *workqueue_get(struct workqueue *q);
 void workqueue_done(struct workqueue *q, const char *key);
 size_t workqueue_len(const struct workqueue *q);                           /* ready ones */
 

@@ -1,0 +1,72 @@
+/* text_width.c - a terminal's view of UTF-8. Ranges after Unicode's EastAsianWidth (W and F) and
+ * general category Mn/Me. */
+#include "provision/text_width.h"
+
+#include <stdint.h>
+
+#include "base/mem.h"
+
+struct range {
+	uint32_t first, last;
+};
+
+static const struct range wide[] = {
+	{0x1100, 0x115f},   {0x231a, 0x231b},	{0x2329, 0x232a},   {0x23e9, 0x23ec},
+	{0x25fd, 0x25fe},   {0x2614, 0x2615},	{0x2648, 0x2653},   {0x26a1, 0x26a1},
+	{0x26aa, 0x26ab},   {0x26bd, 0x26be},	{0x26c4, 0x26c5},   {0x26ce, 0x26ce},
+	{0x26d4, 0x26d4},   {0x26ea, 0x26ea},	{0x26f2, 0x26f5},   {0x26fa, 0x26fd},
+	{0x2705, 0x2705},   {0x270a, 0x270b},	{0x2728, 0x2728},   {0x274c, 0x274e},
+	{0x2753, 0x2757},   {0x2795, 0x2797},	{0x27b0, 0x27bf},   {0x2b1b, 0x2b1c},
+	{0x2b50, 0x2b55},   {0x2e80, 0x303e},	{0x3041, 0x33ff},   {0x3400, 0x4dbf},
+	{0x4e00, 0xa4cf},   {0xa960, 0xa97c},	{0xac00, 0xd7a3},   {0xf900, 0xfaff},
+	{0xfe30, 0xfe6f},   {0xff00, 0xff60},	{0xffe0, 0xffe6},   {0x1f300, 0x1f64f},
+	{0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd},
+};
+static const struct range none[] = {
+	{0x0300, 0x036f}, {0x0483, 0x0489},   {0x0591, 0x05bd}, {0x0610, 0x061a}, {0x064b, 0x065f},
+	{0x0900, 0x0902}, {0x0941, 0x0948},   {0x0e34, 0x0e3a}, {0x0e47, 0x0e4e}, {0x1ab0, 0x1aff},
+	{0x1dc0, 0x1dff}, {0x200b, 0x200f},   {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f},
+	{0xfeff, 0xfeff}, {0xe0100, 0xe01ef},
+};
+
+static bool is_in(uint32_t c, const struct range *r, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (c >= r[i].first && c <= r[i].last)
+			return true;
+	}
+	return false;
+}
+
+/* next - decodes one code point; a wrong byte counts as itself. */
+static uint32_t next(const unsigned char **at)
+{
+	const unsigned char *s = *at;
+	int more = s[0] >= 0xf0 ? 3 : s[0] >= 0xe0 ? 2 : s[0] >= 0xc0 ? 1 : 0;
+	uint32_t c = more ? s[0] & (0x3fu >> more) : s[0];
+
+	for (int i = 1; i <= more; i++) {
+		if ((s[i] & 0xc0) != 0x80) {
+			*at = s + 1;
+			return s[0];
+		}
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	*at = s + 1 + more;
+	return c;
+}
+
+size_t text_width(const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	size_t width = 0;
+
+	while (*at) {
+		uint32_t c = *at < 0x80 ? *at++ : next(&at);
+
+		width += is_in(c, none, ARRAY_LEN(none))   ? 0
+			 : is_in(c, wide, ARRAY_LEN(wide)) ? 2
+							   : 1;
+	}
+	return width;
+}

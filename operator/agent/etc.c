@@ -1,4 +1,5 @@
-/* etc.c - writes run/etc from the mounted files and fills in what only this node knows: its memory. */
+/* etc.c - writes run/etc from the mounted files and fills in what only this node knows: its memory.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <dirent.h>
@@ -11,7 +12,10 @@
 #include "operator/agent/agent.h"
 #include "presto/memory.h"
 
-struct token { const char *name; char value[MEMORY_TEXT_SIZE]; };
+struct token {
+	const char *name;
+	char value[MEMORY_TEXT_SIZE];
+};
 
 static bool is_blank(char c)
 {
@@ -23,7 +27,8 @@ bool etc_property(char *out, size_t size, const char *text, const char *key)
 	size_t key_len = strlen(key);
 	bool found = false;
 
-	for (const char *line = text; line && *line; line = strchr(line, '\n'), line += line ? 1 : 0) {
+	for (const char *line = text; line && *line;
+	     line = strchr(line, '\n'), line += line ? 1 : 0) {
 		const char *end = strchrnul(line, '\n'), *at = line;
 
 		while (at < end && is_blank(*at))
@@ -78,7 +83,8 @@ static int number_of(double *out, const char *text, const char *key, struct err 
 		return err_set(e, ERR_INVALID, "memory.properties: %s is missing", key);
 	*out = strtod(value, &end);
 	if (end == value || *end)
-		return err_set(e, ERR_INVALID, "memory.properties: %s: \"%s\" is not a number", key, value);
+		return err_set(e, ERR_INVALID, "memory.properties: %s: \"%s\" is not a number", key,
+			       value);
 	return 0;
 }
 
@@ -93,14 +99,16 @@ static int plan_of(struct memory_plan *plan, const char *text, int64_t total, st
 	    number_of(&r.query_max_total_per_node, text, "query-max-total-ratio", e) < 0)
 		return -1;
 	if (headroom < 0 || headroom >= (double)total)
-		return err_set(e, ERR_INVALID, "memory.nodeMemoryHeadroom leaves nothing of this node's %lld MiB",
+		return err_set(e, ERR_INVALID,
+			       "memory.nodeMemoryHeadroom leaves nothing of this node's %lld MiB",
 			       (long long)(total >> 20));
 	if (memory_plan_of(plan, total - (int64_t)headroom, &r, e) < 0)
 		return err_wrap(e, "this node's %lld MiB", (long long)(total >> 20));
 	return 0;
 }
 
-static int fill_in(struct buf *out, const struct agent_file *f, const struct token *tokens, size_t n, struct err *e)
+static int fill_in(struct buf *out, const struct agent_file *f, const struct token *tokens,
+		   size_t n, struct err *e)
 {
 	const char *at = f->bytes, *end = f->bytes + f->len;
 
@@ -124,7 +132,8 @@ static int fill_in(struct buf *out, const struct agent_file *f, const struct tok
 static int write_file(const char *path, const void *bytes, size_t len, struct err *e)
 {
 	/* O_EXCL: the folder was emptied, so anything there is not ours */
-	AUTO(closep) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	AUTO(closep)
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd < 0)
 		return err_set(e, err_errno(errno), "%s: %s", path, strerror(errno));
@@ -169,7 +178,8 @@ int etc_write(const struct agent_files *f, const char *run_dir, int64_t node_tot
 	if (memory) {
 		if (plan_of(&plan, memory->bytes, node_total, e) < 0)
 			return -1;
-		snprintf(tokens[0].value, sizeof(tokens[0].value), "%lldm", (long long)(plan.xmx >> 20));
+		snprintf(tokens[0].value, sizeof(tokens[0].value), "%lldm",
+			 (long long)(plan.xmx >> 20));
 		memory_datasize(tokens[1].value, plan.heap_headroom_per_node);
 		memory_datasize(tokens[2].value, plan.query_max_total_memory_per_node);
 		memory_datasize(tokens[3].value, plan.query_max_memory_per_node);
@@ -181,13 +191,16 @@ int etc_write(const struct agent_files *f, const char *run_dir, int64_t node_tot
 	for (size_t i = 0; i < f->n; i++) {
 		const struct agent_file *file = &f->list[i];
 		bool is_etc = starts_with(file->path, "etc/");
-		autofree char *path = xasprintf("%s/%s%s", run_dir, is_etc ? "" : "etc/", file->path);
+		autofree char *path = xasprintf("%s/%s%s", run_dir, is_etc ? "" : "etc/",
+						file->path);
 		AUTO(buf_release) struct buf text = BUF_INIT(2 * AGENT_MAX_FILE);
-		bool filled = memory && (streq(file->path, "etc/jvm.config") || streq(file->path, "etc/config.properties"));
+		bool filled = memory && (streq(file->path, "etc/jvm.config") ||
+					 streq(file->path, "etc/config.properties"));
 
 		if (filled && fill_in(&text, file, tokens, ARRAY_LEN(tokens), e) < 0)
 			return err_wrap(e, "%s", file->path);
-		if (write_file(path, filled ? buf_str(&text) : file->bytes, filled ? text.len : file->len, e) < 0)
+		if (write_file(path, filled ? buf_str(&text) : file->bytes,
+			       filled ? text.len : file->len, e) < 0)
 			return -1;
 	}
 	return 0;

@@ -17,7 +17,8 @@ static int copy(int to, int from, const char *path, struct err *e)
 			ssize_t put = write(to, block + done, (size_t)(got - done));
 
 			if (put < 0)
-				return err_set(e, err_errno(errno), "%s: %s", path, strerror(errno));
+				return err_set(e, err_errno(errno), "%s: %s", path,
+					       strerror(errno));
 			done += put;
 		}
 	}

@@ -1,4 +1,5 @@
-/* java.c - finds java and Presto in an image that we know nothing about, and says where it looked. */
+/* java.c - finds java and Presto in an image that we know nothing about, and says where it looked.
+ */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -54,7 +55,9 @@ static int find_java(char **out, struct err *e)
 			return 0;
 		}
 	}
-	err_set(e, ERR_NOT_FOUND, "no java in this image: looked for bin/java in JAVA_HOME (%s) and for java in PATH (%s)",
+	err_set(e, ERR_NOT_FOUND,
+		"no java in this image: looked for bin/java in JAVA_HOME (%s) and for java in PATH "
+		"(%s)",
 		home && *home ? home : "not set", path);
 	return err_hint(e, "use an image with Java 8 or 11 and set JAVA_HOME in it");
 }
@@ -76,7 +79,9 @@ int java_link(const char *run_dir, struct err *e)
 	autofree char *rpm_plugin = xasprintf("%s/lib/plugin", presto_home());
 
 	if (!is_folder(lib)) {
-		err_set(e, ERR_NOT_FOUND, "no Presto in this image: looked for the folders lib and plugin in %s", presto_home());
+		err_set(e, ERR_NOT_FOUND,
+			"no Presto in this image: looked for the folders lib and plugin in %s",
+			presto_home());
 		return err_hint(e, "use a Presto image, or set PRESTO_HOME in it");
 	}
 	if (relink(lib, run_dir, "lib", e) < 0)
@@ -91,16 +96,19 @@ static void add(struct java_command *c, char *arg)
 	c->argv[c->n] = NULL;
 }
 
-/* each - fn for every line that is not blank and no comment, trimmed. A missing file has no lines. */
-static int each_line(const char *path, void (*fn)(struct java_command *, const char *), struct java_command *c,
-		     struct err *e)
+/* each - fn for every line that is not blank and no comment, trimmed. A missing file has no lines.
+ */
+static int each_line(const char *path, void (*fn)(struct java_command *, const char *),
+		     struct java_command *c, struct err *e)
 {
 	autofree char *line = NULL;
 	size_t size = 0;
 	AUTO(fclosep) FILE *f = fopen(path, "re");
 
 	if (!f)
-		return errno == ENOENT ? 0 : err_set(e, err_errno(errno), "%s: %s", path, strerror(errno));
+		return errno == ENOENT
+			       ? 0
+			       : err_set(e, err_errno(errno), "%s: %s", path, strerror(errno));
 	while (getline(&line, &size, f) > 0) {
 		char *from = line + strspn(line, " \t\r\n");
 		size_t len = strlen(from);
@@ -132,10 +140,12 @@ static char *main_class(void)
 	size_t len = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
 
 	text[len] = '\0';
-	return xstrdup(etc_property(value, sizeof(value), text, "main-class") ? value : DEFAULT_MAIN);
+	return xstrdup(etc_property(value, sizeof(value), text, "main-class") ? value
+									      : DEFAULT_MAIN);
 }
 
-int java_command_of(struct java_command *out, const struct agent *a, const char *run_dir, struct err *e)
+int java_command_of(struct java_command *out, const struct agent *a, const char *run_dir,
+		    struct err *e)
 {
 	autofree char *jvm = xasprintf("%s/etc/jvm.config", run_dir);
 	autofree char *node = xasprintf("%s/etc/node.properties", run_dir);

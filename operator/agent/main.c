@@ -1,15 +1,17 @@
-/* main.c - presto-agent's verbs. Usage errors exit with 2, failures with 1, `run` with java's own code. */
+/* main.c - presto-agent's verbs. Usage errors exit with 2, failures with 1, `run` with java's own
+ * code. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "operator/agent/agent.h"
 
-static const char usage[] = "presto-agent " VERSION "\n"
-			    "usage: presto-agent install DIR         copy this program to DIR/presto-agent\n"
-			    "       presto-agent run ROLE            run Presto; ROLE is coordinator or worker\n"
-			    "       presto-agent probe ready|live    ask this pod's Presto\n"
-			    "       presto-agent version\n";
+static const char usage[] =
+	"presto-agent " VERSION "\n"
+	"usage: presto-agent install DIR         copy this program to DIR/presto-agent\n"
+	"       presto-agent run ROLE            run Presto; ROLE is coordinator or worker\n"
+	"       presto-agent probe ready|live    ask this pod's Presto\n"
+	"       presto-agent version\n";
 
 static int fail(const struct err *e)
 {
@@ -53,9 +55,11 @@ int main(int argc, char **argv)
 
 	if (argc == 3 && streq(argv[1], "install"))
 		return agent_install(argv[2], &e) < 0 ? fail(&e) : 0;
-	if (argc == 3 && streq(argv[1], "run") && (streq(argv[2], "coordinator") || streq(argv[2], "worker")))
+	if (argc == 3 && streq(argv[1], "run") &&
+	    (streq(argv[2], "coordinator") || streq(argv[2], "worker")))
 		return run(argv[2]);
-	if (argc == 3 && streq(argv[1], "probe") && (streq(argv[2], "ready") || streq(argv[2], "live")))
+	if (argc == 3 && streq(argv[1], "probe") &&
+	    (streq(argv[2], "ready") || streq(argv[2], "live")))
 		return probe(argv[2]);
 	if (argc == 2 && (streq(argv[1], "version") || streq(argv[1], "--version"))) {
 		puts("presto-agent " VERSION);

@@ -9,7 +9,8 @@
 
 #include "operator/agent/agent.h"
 
-/* The agent has no base/file.c: this reads one mounted file, which may change its link meanwhile. */
+/* The agent has no base/file.c: this reads one mounted file, which may change its link meanwhile.
+ */
 static int read_file(struct agent_file *out, const char *path, struct err *e)
 {
 	AUTO(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -47,13 +48,16 @@ static int read_folder(struct agent_files *out, const char *dir, const char *pre
 	int rc = 0;
 
 	if (n < 0)
-		return errno == ENOENT ? 0 : err_set(e, err_errno(errno), "%s: %s", dir, strerror(errno));
+		return errno == ENOENT
+			       ? 0
+			       : err_set(e, err_errno(errno), "%s: %s", dir, strerror(errno));
 	for (int i = 0; i < n; i++) {
 		autofree char *path = xasprintf("%s/%s", dir, names[i]->d_name);
 		struct agent_file file = {0};
 
 		if (!rc && out->n >= AGENT_MAX_FILES)
-			rc = err_set(e, ERR_INVALID, "%s: more than %d files", dir, AGENT_MAX_FILES);
+			rc = err_set(e, ERR_INVALID, "%s: more than %d files", dir,
+				     AGENT_MAX_FILES);
 		if (!rc)
 			rc = read_file(&file, path, e);
 		if (!rc) {
@@ -73,7 +77,8 @@ int files_read(struct agent_files *out, const char *data_dir, struct err *e)
 	autofree char *catalog = xasprintf("%s/catalog-origin", data_dir);
 	struct agent_files files = {0};
 
-	if (read_folder(&files, etc, "etc", e) < 0 || read_folder(&files, catalog, "catalog", e) < 0) {
+	if (read_folder(&files, etc, "etc", e) < 0 ||
+	    read_folder(&files, catalog, "catalog", e) < 0) {
 		files_release(&files);
 		return -1;
 	}

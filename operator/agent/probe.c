@@ -1,4 +1,5 @@
-/* probe.c - asks a Presto over plain HTTP/1.1: for the exec probes, the graceful stop and the drain. */
+/* probe.c - asks a Presto over plain HTTP/1.1: for the exec probes, the graceful stop and the
+ * drain. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -41,12 +42,14 @@ static int dial(int *out, const char *host, const char *port, int64_t deadline, 
 	if (rc)
 		return err_set(e, ERR_UNAVAILABLE, "%s", gai_strerror(rc));
 	for (const struct addrinfo *a = list; a; a = a->ai_next) {
-		AUTO(closep) int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		AUTO(closep)
+		int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 		int problem = 0;
 		socklen_t size = sizeof(problem);
 
 		err_clear(e);
-		if (fd < 0 || (connect(fd, a->ai_addr, a->ai_addrlen) < 0 && errno != EINPROGRESS)) {
+		if (fd < 0 ||
+		    (connect(fd, a->ai_addr, a->ai_addrlen) < 0 && errno != EINPROGRESS)) {
 			err_set(e, ERR_UNAVAILABLE, "%s", strerror(errno));
 			continue;
 		}
@@ -67,7 +70,8 @@ static int dial(int *out, const char *host, const char *port, int64_t deadline, 
 	return 0;
 }
 
-static int talk(struct buf *answer, int fd, const struct buf *request, int64_t deadline, struct err *e)
+static int talk(struct buf *answer, int fd, const struct buf *request, int64_t deadline,
+		struct err *e)
 {
 	char block[4096];
 
@@ -95,8 +99,8 @@ static int talk(struct buf *answer, int fd, const struct buf *request, int64_t d
 	}
 }
 
-int http_ask(int *status, struct buf *body, const char *host, const char *port, const char *method, const char *path,
-	     const char *content, int timeout_ms, struct err *e)
+int http_ask(int *status, struct buf *body, const char *host, const char *port, const char *method,
+	     const char *path, const char *content, int timeout_ms, struct err *e)
 {
 	int64_t deadline = now_ms() + timeout_ms;
 	AUTO(closep) int fd = -1;
@@ -104,16 +108,20 @@ int http_ask(int *status, struct buf *body, const char *host, const char *port, 
 	const char *text, *end;
 
 	if (buf_addf(&request, e,
-		     "%s %s HTTP/1.0\r\nHost: %s:%s\r\nX-Presto-User: presto-agent\r\nUser-Agent: presto-agent\r\n"
-		     "Content-Type: application/json\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
-		     method, path, host, port, content ? strlen(content) : 0, content ? content : "") < 0)
+		     "%s %s HTTP/1.0\r\nHost: %s:%s\r\nX-Presto-User: presto-agent\r\nUser-Agent: "
+		     "presto-agent\r\n"
+		     "Content-Type: application/json\r\nContent-Length: %zu\r\nConnection: "
+		     "close\r\n\r\n%s",
+		     method, path, host, port, content ? strlen(content) : 0,
+		     content ? content : "") < 0)
 		return -1;
 	if (dial(&fd, host, port, deadline, e) < 0 || talk(&answer, fd, &request, deadline, e) < 0)
 		return err_wrap(e, "%s %s:%s%s", method, host, port, path);
 	text = buf_str(&answer);
 	end = strstr(text, "\r\n\r\n");
 	if (strncmp(text, "HTTP/1.", 7) != 0 || strlen(text) < 12 || !end)
-		return err_set(e, ERR_PROTOCOL, "%s %s:%s%s: not an HTTP answer", method, host, port, path);
+		return err_set(e, ERR_PROTOCOL, "%s %s:%s%s: not an HTTP answer", method, host,
+			       port, path);
 	*status = (int)strtol(text + 9, NULL, 10);
 	return body ? buf_adds(body, end + 4, e) : 0;
 }
@@ -131,7 +139,8 @@ int probe_run(const char *what, const char *port, struct err *e)
 		return 0;
 	if (!strstr(buf_str(&info), "\"starting\":false"))
 		return err_set(e, ERR_UNAVAILABLE, "Presto is still starting");
-	if (http_ask(&status, &state, "127.0.0.1", port, "GET", "/v1/info/state", NULL, 10000, e) < 0)
+	if (http_ask(&status, &state, "127.0.0.1", port, "GET", "/v1/info/state", NULL, 10000, e) <
+	    0)
 		return -1;
 	if (status == 200 && !strstr(buf_str(&state), "\"ACTIVE\""))
 		return err_set(e, ERR_UNAVAILABLE, "Presto is in state %.60s", buf_str(&state));

@@ -1,7 +1,7 @@
 /*
- * run.c - PID 1 of a Presto pod: waits for the right files, starts java, hands signals on, reaps, and turns
- * a worker's SIGTERM into Presto's graceful shutdown. What could block (name look-ups, slow answers) runs in
- * a forked child, so that a signal is always answered at once.
+ * run.c - PID 1 of a Presto pod: waits for the right files, starts java, hands signals on, reaps,
+ * and turns a worker's SIGTERM into Presto's graceful shutdown. What could block (name look-ups,
+ * slow answers) runs in a forked child, so that a signal is always answered at once.
  */
 #include <errno.h>
 #include <poll.h>
@@ -17,13 +17,15 @@
 
 #include "operator/agent/agent.h"
 
-#define FILES_WAIT_MS      90000 /* kubelet refreshes a mounted ConfigMap within its sync period and cache time, a minute or so */
-#define FILES_POLL_MS      250
-#define TICK_MS            500
+#define FILES_WAIT_MS                                                                              \
+	90000 /* kubelet refreshes a mounted ConfigMap within its sync period and cache time, a    \
+		 minute or so */
+#define FILES_POLL_MS	    250
+#define TICK_MS		    500
 #define COORDINATOR_GONE_MS 10000
-#define ASK_EVERY_MS       2000
-#define ASK_TIMEOUT_MS     4000
-#define SHUTDOWN_TRIES     3
+#define ASK_EVERY_MS	    2000
+#define ASK_TIMEOUT_MS	    4000
+#define SHUTDOWN_TRIES	    3
 
 static const int handled[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD};
 
@@ -32,13 +34,13 @@ enum drain { RUNNING, ASKING, DRAINING, STOPPING };
 struct run {
 	const struct agent *a;
 	char port[8];
-	int signals;            /* signalfd */
+	int signals; /* signalfd */
 	sigset_t old_mask;
 	pid_t java;
 	int java_status;
 	bool java_gone;
 	enum drain drain;
-	pid_t asker;            /* the child that talks to Presto or the coordinator, 0: none */
+	pid_t asker; /* the child that talks to Presto or the coordinator, 0: none */
 	int tries;
 	int64_t next_ask, coordinator_seen;
 };
@@ -67,7 +69,8 @@ static int signal_next(struct run *r, int timeout_ms)
 	struct pollfd p = {.fd = r->signals, .events = POLLIN};
 	struct signalfd_siginfo info;
 
-	if (poll(&p, 1, timeout_ms) > 0 && read(r->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+	if (poll(&p, 1, timeout_ms) > 0 &&
+	    read(r->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		return (int)info.ssi_signo;
 	return 0;
 }
@@ -86,8 +89,9 @@ static int signals_open(struct run *r, struct err *e)
 }
 
 /*
- * Fixed ConfigMap names mean that a new pod may be given the kubelet's stale copy: wait for the files that the
- * operator meant. Starting with others after that is better than not starting: the reason is in the log.
+ * Fixed ConfigMap names mean that a new pod may be given the kubelet's stale copy: wait for the
+ * files that the operator meant. Starting with others after that is better than not starting: the
+ * reason is in the log.
  */
 static int files_wait(struct agent_files *out, struct run *r, struct err *e)
 {
@@ -104,12 +108,15 @@ static int files_wait(struct agent_files *out, struct run *r, struct err *e)
 		if (!r->a->checksum || streq(got, r->a->checksum))
 			return 0;
 		if (now_ms() >= deadline) {
-			agent_log("the mounted files still have checksum %.12s instead of %.12s: starting with them",
+			agent_log("the mounted files still have checksum %.12s instead of %.12s: "
+				  "starting with them",
 				  got, r->a->checksum);
 			return 0;
 		}
 		if (!said)
-			agent_log("waiting for the mounted files to have checksum %.12s (now %.12s)", r->a->checksum, got);
+			agent_log(
+				"waiting for the mounted files to have checksum %.12s (now %.12s)",
+				r->a->checksum, got);
 		said = true;
 		files_release(out);
 		sig = signal_next(r, FILES_POLL_MS);
@@ -129,7 +136,8 @@ static void raise_file_limit(void)
 	}
 }
 
-static int java_start(struct run *r, const struct java_command *c, const char *run_dir, struct err *e)
+static int java_start(struct run *r, const struct java_command *c, const char *run_dir,
+		      struct err *e)
 {
 	pid_t pid = fork();
 
@@ -162,15 +170,17 @@ static int prepare_and_start(struct run *r, struct err *e)
 	return java_start(r, &command, run_dir, e);
 }
 
-/* --- graceful stop of a worker ------------------------------------------------------------------ */
+/* --- graceful stop of a worker ------------------------------------------------------------------
+ */
 
 static int ask_shutdown(const struct run *r)
 {
 	struct err e = ERR_INIT;
 	int status = 0;
 
-	if (http_ask(&status, NULL, "127.0.0.1", r->port, "PUT", "/v1/info/state", "\"SHUTTING_DOWN\"", ASK_TIMEOUT_MS,
-		     &e) == 0 && status != 200)
+	if (http_ask(&status, NULL, "127.0.0.1", r->port, "PUT", "/v1/info/state",
+		     "\"SHUTTING_DOWN\"", ASK_TIMEOUT_MS, &e) == 0 &&
+	    status != 200)
 		err_set(&e, ERR_PROTOCOL, "PUT /v1/info/state: status %d", status);
 	if (e.code)
 		agent_log("%s", e.msg);
@@ -187,7 +197,9 @@ static int ask_coordinator(const struct run *r)
 	if (!colon)
 		return 1;
 	*colon = '\0';
-	return http_ask(&status, NULL, host, colon + 1, "GET", "/v1/info", NULL, ASK_TIMEOUT_MS, &e) < 0 || status != 200;
+	return http_ask(&status, NULL, host, colon + 1, "GET", "/v1/info", NULL, ASK_TIMEOUT_MS,
+			&e) < 0 ||
+	       status != 200;
 }
 
 static void ask(struct run *r, int (*question)(const struct run *))
@@ -221,10 +233,12 @@ static void asker_done(struct run *r, bool yes)
 	}
 }
 
-/* tick - what a drain does while time passes. Without a coordinator no task will ever end: do not wait for them. */
+/* tick - what a drain does while time passes. Without a coordinator no task will ever end: do not
+ * wait for them. */
 static void tick(struct run *r)
 {
-	if (r->drain == DRAINING && r->a->coordinator && now_ms() - r->coordinator_seen > COORDINATOR_GONE_MS) {
+	if (r->drain == DRAINING && r->a->coordinator &&
+	    now_ms() - r->coordinator_seen > COORDINATOR_GONE_MS) {
 		stop_now(r, "no coordinator for 10 s");
 		return;
 	}
@@ -239,7 +253,8 @@ static void tick(struct run *r)
 static void on_stop(struct run *r, int sig)
 {
 	if (streq(r->a->role, "worker") && r->drain == RUNNING) {
-		agent_log("%s: asking Presto to finish its tasks", sig == SIGTERM ? "SIGTERM" : "SIGINT");
+		agent_log("%s: asking Presto to finish its tasks",
+			  sig == SIGTERM ? "SIGTERM" : "SIGINT");
 		r->drain = ASKING;
 		r->next_ask = 0;
 	} else if (r->drain != STOPPING) {

@@ -1,4 +1,5 @@
-/* test_agent.c - the pure parts of presto-agent; the process itself is tested in tests/integration/test_agent.py. */
+/* test_agent.c - the pure parts of presto-agent; the process itself is tested in
+ * tests/integration/test_agent.py. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +13,9 @@
 
 static void property_finds_the_last_of_a_key(void **state UNUSED)
 {
-	static const struct { const char *text, *key, *want; } cases[] = {
+	static const struct {
+		const char *text, *key, *want;
+	} cases[] = {
 		{"a=1\nb=2\n", "b", "2"},
 		{"a=1\na=2\n", "a", "2"},
 		{"  a  =  x y  \r\n", "a", "x y"},
@@ -49,7 +52,8 @@ static void checksum_never_changes(void **state UNUSED)
 	char hex[SHA256_HEX_SIZE];
 
 	files_checksum(&files, hex);
-	assert_string_equal(hex, "94c89ac662c24f2eedf029d20abf9475d1254285b0247908818c7eaa4d7c7d0f");
+	assert_string_equal(hex,
+			    "94c89ac662c24f2eedf029d20abf9475d1254285b0247908818c7eaa4d7c7d0f");
 }
 
 static void checksum_tells_where_a_file_ends(void **state UNUSED)

@@ -12,9 +12,11 @@ struct informer;
 
 struct informer_ops {
 	size_t entry_size;
-	/* project - fill a zeroed entry from an object. -1: not of interest (a known entry counts as gone). */
+	/* project - fill a zeroed entry from an object. -1: not of interest (a known entry counts as gone),
+	 * and nothing is left allocated in the entry. Items of a list come without kind and apiVersion. */
 	int (*project)(void *entry, const json_t *obj, void *arg);
-	/* notify - old NULL: added; new NULL: gone. Both are valid during the call only. */
+	/* notify - old NULL: added; new NULL: gone. Both are valid during the call only, and informer_get
+	 * tells the new state already. Not called for an object whose resourceVersion we hold already. */
 	void (*notify)(const char *key, const void *old, const void *new, void *arg);
 	/* release - free what project() allocated inside the entry; NULL when nothing. */
 	void (*release)(void *entry);
@@ -42,13 +44,14 @@ const bool *informer_synced_flag(const struct informer *i); /* for loop_wait */
 void informer_free(struct informer *i);
 /* informer_get - borrowed entry for "ns/name" (or "name"), NULL if absent. Valid until the loop turns. */
 const void *informer_get(const struct informer *i, const char *key);
-/* informer_put - give the store a newer object that a write of ours returned, as if its event had come,
- * but without notify. An older event that follows is recognised by its resourceVersion being the one replaced. */
+/* informer_put - give the store the object that a write of ours returned, as if its event had come, but
+ * without notify. Until that event comes, others of the same object are older and are ignored; when it
+ * has come before the reply, what the store holds is the same or newer and stays. */
 void informer_put(struct informer *i, const json_t *obj);
 void informer_each(const struct informer *i, bool (*fn)(const char *key, const void *entry, void *arg), void *arg);
 size_t informer_len(const struct informer *i);
 struct informer_stats informer_stats(const struct informer *i);
-/* informer_last_error - empty when healthy. */
+/* informer_last_error - empty when healthy. The first of a row of failures is also logged. */
 const char *informer_last_error(const struct informer *i);
 
 #endif

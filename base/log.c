@@ -118,6 +118,7 @@ static bool secret_form(const char *p, size_t *intro, size_t *len)
 		if (*len && strncasecmp(p + n, "bearer ", 7) != 0)
 			return true;
 	}
+	*len = 0;
 	return false;
 }
 

@@ -183,16 +183,16 @@ void quantity_format_bytes(char out[QUANTITY_SIZE], int64_t bytes)
 	static const char *const names[] = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"};
 	uint64_t n = bytes < 0 ? 0 - (uint64_t)bytes : (uint64_t)bytes;
 	size_t unit = 0;
-	uint64_t hundredths = 0;
+	wide hundredths = 0;
 
 	/* The next unit as soon as rounding would say 1024 of this one. */
 	for (; unit < ARRAY_LEN(names); unit++) {
 		uint64_t size = 1ull << (10 * unit);
-		hundredths = (uint64_t)(((wide)n * 100 + size / 2) / size);
+		hundredths = ((wide)n * 100 + size / 2) / size;
 		if (hundredths < 102400 || unit == ARRAY_LEN(names) - 1)
 			break;
 	}
-	format(out, bytes < 0 ? "-" : "", hundredths, 2, names[unit]);
+	format(out, bytes < 0 ? "-" : "", (uint64_t)hundredths, 2, names[unit]);
 }
 
 void quantity_format_milli(char out[QUANTITY_SIZE], int64_t milli)

@@ -90,7 +90,8 @@ static uint32_t mark_child(const struct y2j_marks *m, uint32_t parent, const cha
 {
 	char *end;
 	unsigned long wanted = strtoul(segment, &end, 10), position = 0;
-	bool is_index = len > 0 && end == segment + len;
+	bool is_index = *segment >= '0' && *segment <= '9' && end == segment + len &&
+			(len == 1 || *segment != '0');
 
 	for (uint32_t at = m->all[parent].first_child; at; at = m->all[at].next, position++) {
 		const char *key = m->all[at].segment;

@@ -116,13 +116,24 @@ static void literal(struct buf *out, const char *s, int indent)
 	}
 }
 
+/* 0.3 rather than 0.29999999999999999: the fewest digits that read back as the same number. */
+static char *shortest_real(const json_t *v)
+{
+	for (size_t digits = 15;; digits++) {
+		char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits));
+		if (digits == 17 || strtod(text, NULL) == json_real_value(v))
+			return text;
+		free(text);
+	}
+}
+
 /* The rest of the line after "key:" or "-", and the line's end. */
 static void scalar(struct buf *out, const json_t *v, int indent)
 {
 	const char *s = json_string_value(v);
 
 	if (!s) {
-		autofree char *text = jx_canonical(v);
+		autofree char *text = json_is_real(v) ? shortest_real(v) : jx_canonical(v);
 		buf_fit(out, "%s\n", text);
 	} else if (is_literal(s)) {
 		literal(out, s, indent);

@@ -14,7 +14,9 @@ struct child_opts {
 	const char *cwd;              /* NULL: inherited */
 	const char *stdin_bytes;      /* NULL: /dev/null */
 	size_t stdin_len;
-	bool stdin_inherit;           /* interactive exec plugins: the terminal */
+	/* Interactive exec plugins: the terminal. Such a child stays in our process group, because a
+	 * background group cannot read the terminal; in a failure it alone is ended, not its children. */
+	bool stdin_inherit;
 	size_t max_output;            /* per stream; 0: 1 MiB. More ends the child with ERR_INVALID */
 	ns_t timeout;                 /* 0: 60 s */
 	void (*on_line)(const char *line, bool is_stderr, void *arg); /* NULL: collect only */
@@ -27,7 +29,9 @@ struct child_result {
 };
 
 /*
- * child_run - start, feed, wait by loop_wait. Any exit code is success here.
+ * child_run - start, feed, wait by loop_wait. Any exit code is success here. It is over when the
+ * child has exited and its output ended; descendants that hold the output open are waited for 1 s.
+ * *out is written on success only. Messages name argv[0] alone: other arguments may be secret.
  * Returns -1 with ERR_NOT_FOUND (no such program), ERR_TIMEOUT, ERR_CANCELLED, ERR_INVALID (too much
  * output), ERR_IO. On failure the whole process group gets SIGTERM, and SIGKILL 5 s later, and is reaped.
  */

@@ -78,6 +78,8 @@ int loop_new(struct loop **out, struct err *e)
 
 	l->signal_fd = -1;
 	l->deferred_end = &l->deferred;
+	/* Pipes of children, and libcurl with NOSIGNAL: both would be killed by their peer otherwise. */
+	signal(SIGPIPE, SIG_IGN);
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll < 0) {
 		free(l);
@@ -578,7 +580,6 @@ int loop_signals(struct loop *l, struct err *e)
 		return -1;
 	}
 	pthread_sigmask(SIG_BLOCK, &set, &l->mask_before);
-	signal(SIGPIPE, SIG_IGN);
 	return 0;
 }
 

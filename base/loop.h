@@ -19,7 +19,7 @@ struct loop_timer;
 typedef void loop_fd_fn(unsigned events, void *arg);
 typedef void loop_fn(void *arg);
 
-int loop_new(struct loop **out, struct err *e) MUST_CHECK;
+int loop_new(struct loop **out, struct err *e) MUST_CHECK; /* SIGPIPE is ignored from now on */
 void loop_free(struct loop *l); /* NULL is fine; every fd, timer and call must be gone (asserted) */
 void loop_freep(struct loop **l);
 
@@ -38,7 +38,7 @@ bool loop_timer_armed(const struct loop_timer *t);
 void loop_timer_free(struct loop_timer *t);             /* NULL is fine; safe inside any callback */
 
 /*
- * loop_signals - SIGINT and SIGTERM end waits with ERR_CANCELLED from now on (SIGPIPE is ignored).
+ * loop_signals - SIGINT and SIGTERM end waits with ERR_CANCELLED from now on.
  * loop_signalled - which signal came, 0 when none. loop_signal_reset forgets it, so that a command
  * can clean up after Ctrl-C with waits of its own; a second signal ends those too.
  */

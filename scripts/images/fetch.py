@@ -10,6 +10,7 @@ import io
 import json
 import lzma
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -69,18 +70,38 @@ def fresh(path):
     return path
 
 
+# The line that tells the cause, wherever a client puts it.
+TELLING = re.compile(r"could not|cannot|can't|unknown host|refused|timed out|temporary failure|"
+                     r"failed to fetch|no space|not found|no matching", re.I)
+
+
+def cause(output):
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith(("ERROR", "[ERROR]", "[FATAL]", "E:"))]
+    telling = [line for line in errors if TELLING.search(line)]
+    return (telling or errors or lines or ["no output"])[0][:400]
+
+
+class ClientFailed(Exception):
+    """A package client ended with an error; the text is the cause it gave."""
+
+
+def once(image, argv, what, cwd, size=None):
+    with Step(image, what, size):
+        done = subprocess.run(argv, cwd=cwd, stdin=subprocess.DEVNULL, text=True,
+                              errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              env={**os.environ, "LC_ALL": "C"}, check=False)
+        if done.returncode:
+            raise ClientFailed(cause(done.stdout))
+
+
 def run(image, argv, what, cwd, size=None):
     """Runs a client up to three times; its last words become the error."""
     for attempt in range(1, TRIES + 1):
-        with Step(image, what, size):
-            done = subprocess.run(argv, cwd=cwd, stdin=subprocess.DEVNULL, text=True,
-                                  errors="replace", stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, check=False)
-        if done.returncode == 0:
-            return
-        words = [line.strip() for line in done.stdout.splitlines()
-                 if line.strip().startswith(("ERROR", "[ERROR]", "E:"))]
-        words = (words or done.stdout.strip().splitlines() or ["no output"])[0][:300]
+        try:
+            return once(image, argv, what, cwd, size)
+        except ClientFailed as failed:
+            words = str(failed)
         if attempt < TRIES:
             say(image, f"{what}: try {attempt} of {TRIES} failed ({words}), again in "
                 f"{3 * attempt} s")
@@ -174,7 +195,7 @@ def presto_server(image, downloads):
                                  ITEM.format(name=name, version=version) for name, (version, _)
                                  in sorted(pins.PRESTO_PLUGINS.items()))))
     goal = f"org.apache.maven.plugins:maven-dependency-plugin:{pins.MAVEN_DEPENDENCY_PLUGIN}:"
-    run(image, ["mvn", "-B", "-q", f"-Dmaven.repo.local={repository}", "-f", "pom.xml",
+    run(image, ["mvn", "-B", "-q", "-U", f"-Dmaven.repo.local={repository}", "-f", "pom.xml",
                 goal + "copy-dependencies@lib", goal + "copy@zips"],
         f"PrestoSQL {pins.PRESTO_VERSION} from Maven", part, lambda: folder_size(repository))
     got = tree_sha256(os.path.join(part, "lib"))
@@ -218,20 +239,20 @@ def debian_packages(image, downloads):
     part = fresh(os.path.join(downloads, "part-debian"))
     argv = ["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download"]
     pinned = [f"{name}={version}" for name, version in sorted(pins.DEBIAN_PACKAGES.items())]
-    exact = subprocess.run(argv + pinned, cwd=part, stdin=subprocess.DEVNULL,
-                           capture_output=True, check=False)
-    if exact.returncode:
+    try:
+        once(image, argv + pinned, "Debian packages", part, lambda: folder_size(part))
+    except ClientFailed as failed:
+        if "was not found" in str(failed):
+            say(image, "the Debian archive has other versions than the pinned ones: taking its "
+                "own, so the digest may differ from other machines'")
+            pinned = sorted(pins.DEBIAN_PACKAGES)
         fresh(part)
-        say(image, "the Debian archive has moved on from the pinned versions: taking its own, "
-            "so the digest will differ")
-        run(image, argv + sorted(pins.DEBIAN_PACKAGES), "Debian packages", part,
-            lambda: folder_size(part))
+        run(image, argv + pinned, "Debian packages", part, lambda: folder_size(part))
     files = {name.split("_")[0]: name for name in os.listdir(part) if name.endswith(".deb")}
     missing = sorted(set(pins.DEBIAN_PACKAGES) - set(files))
     if missing:
         raise BuildError(f"no Debian package {' '.join(missing)}", "run apt-get update first")
     got = {name: [files[name], sha256_file(os.path.join(part, files[name]))] for name in files}
-    say(image, f"Debian packages: {folder_size(part) / 1e6:.0f} MB")
     place = os.path.join(downloads, "debian")
     shutil.rmtree(place, ignore_errors=True)
     os.rename(part, place)

@@ -116,10 +116,13 @@ def test_another_time_stamp_or_tag_gives_another_output(built, programs):
 
 def test_a_second_build_takes_what_is_there_within_a_second(built, programs):
     stat = built["presto-operator"].stat()
-    began = time.monotonic()
-    done = run("--bin-dir", programs, "build", "presto-operator", cache=built["cache"])
-    assert time.monotonic() - began < 1.0
-    assert "up to date" in done.stderr
+    times = []
+    for _ in range(3):  # other tests may be on the processors
+        began = time.monotonic()
+        done = run("--bin-dir", programs, "build", "presto-operator", cache=built["cache"])
+        times.append(time.monotonic() - began)
+        assert "up to date" in done.stderr
+    assert min(times) < 1.0
     assert built["presto-operator"].stat().st_ino == stat.st_ino
 
 
@@ -246,6 +249,26 @@ def test_presto_image_is_plain_and_not_root():
         assert "usr/lib/presto/" + jar in members
     assert not [name for name in members if "agent" in os.path.basename(name)
                 and name.startswith("usr/bin")]
+
+
+CAUSES = [
+    ("[ERROR] one of many\n[ERROR] Could not transfer artifact a:b:1: Unknown host c\n",
+     "[ERROR] Could not transfer artifact a:b:1: Unknown host c"),
+    ("WARNING: old\nERROR: Could not find a version that satisfies x\nERROR: No matching\n",
+     "ERROR: Could not find a version that satisfies x"),
+    ("W: slow\nE: Unable to fetch some archives\n", "E: Unable to fetch some archives"),
+    ("words without a mark\n", "words without a mark"),
+    ("\n", "no output"),
+]
+
+
+@pytest.mark.parametrize("output,expected", CAUSES)
+def test_of_a_clients_output_the_line_that_tells_the_cause_is_shown(monkeypatch, output, expected):
+    monkeypatch.syspath_prepend(str(IMAGES))
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+    import fetch  # pylint: disable=import-outside-toplevel,import-error
+
+    assert fetch.cause(output) == expected
 
 
 REFUSALS = [

@@ -195,8 +195,19 @@ void store_put(struct store *s, const json_t *obj)
 	struct slot *slot = key ? strmap_get(s->slots, key) : NULL;
 	uint64_t rv = hash(obj_rv(obj));
 
-	/* Its event was faster than the reply: what we hold is the same or newer. */
-	if (!key || !obj_rv(obj) || (slot && slot->rv == rv) || remembered(s, rv))
+	if (!key || !obj_rv(obj))
+		return;
+	/* A write that changed nothing: the same version, but what is kept of it may be judged anew. */
+	if (slot && slot->rv == rv) {
+		uint64_t pending = slot->pending;
+
+		slot = upsert(s, key, obj, true);
+		if (slot)
+			slot->pending = pending;
+		return;
+	}
+	/* Its event was faster than the reply: what we hold is newer. */
+	if (remembered(s, rv))
 		return;
 	slot = upsert(s, key, obj, true);
 	if (slot)

@@ -222,7 +222,9 @@ class Cluster:
             self._wait(deadline, "the API server", first, api.ready)
             step.message = self.server
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            pause = [pool.submit(self._import, i, self._pause(), deadline) for i in range(self.nodes)]
+            # Any pause image of that name will do: another build of it may have been loaded since.
+            pause = [pool.submit(self._import, i, Archive(self.parts.pause), deadline, True)
+                     for i in range(self.nodes)]
             with report.step("components"):
                 second = recipes.second()
                 if not self.control_plane_only:
@@ -282,6 +284,7 @@ class Cluster:
             if name.endswith(f"-{i}"):
                 record.forget()
         self.net.drop_node(i)
+        self._forget_addresses(i)
         for group in (f"{self.group}/node{i}-system", f"{self.group}/node{i}"):
             system.cgroup_remove(group)
         _remove_tree(self.node_path(i))
@@ -299,7 +302,13 @@ class Cluster:
             return "the API server does not answer"
         ready = {n["metadata"]["name"] for n in items if node_ready(n)}
         missing = [f"node{i}" for i in range(self.nodes) if f"node{i}" not in ready]
-        return f"{', '.join(missing)} not ready" if missing else None
+        if missing:
+            return f"{', '.join(missing)} not ready"
+        for i in range(self.nodes):     # the node's status may be that of a kubelet which has died since
+            status, body = api.request("GET", f"/api/v1/nodes/node{i}/proxy/healthz")
+            if status != 200:
+                return f"kubelet of node{i} is not well ({status or body})"
+        return None
 
     def _services_missing(self):
         for i in range(self.nodes):
@@ -311,28 +320,31 @@ class Cluster:
 
     # -- images -----------------------------------------------------------------------------------
 
-    def _pause(self):
-        return Archive(self.parts.pause)
-
     def _ctr(self, i, *args, timeout=60, stdin=None):
         return system.run(["/usr/bin/ctr", "-a", self.socket(i), "-n", "k8s.io", *args], timeout=timeout, stdin=stdin)
 
-    def _import(self, i, archive, deadline):
+    def _import(self, i, archive, deadline, any_version=False):
         """Brings an archive's images to one node, unless they are there. True if it had to."""
         deadline.wait(f"containerd of node{i}", lambda: self._containerd_missing(i))
-        held = dict(line.split()[0:3:2] for line in self._ctr(i, "images", "ls")[1].splitlines()[1:])
-        if all(digest and held.get(name) == digest for name, digest in archive.images.items()):
+        held = self._held(i)
+        if all(held.get(name) == digest if digest and not any_version else any_version and name in held
+               for name, digest in archive.images.items()):
             return False
         if archive.rename is None:
             self._ctr(i, "images", "import", archive.path, timeout=deadline.left())
         else:
             self._import_renamed(i, archive, deadline)
-        held = {line.split()[0] for line in self._ctr(i, "images", "ls")[1].splitlines()[1:]}
+        held = self._held(i)
         missing = [name for name in archive.images if name not in held]
         if missing:
             raise Fail(f"node{i} does not hold {missing[0]} after the import of {archive.path}",
                        "name it in full, as localhost/NAME:TAG")
         return True
+
+    def _held(self, i):
+        """{name: digest} of the images of one node."""
+        lines = self._ctr(i, "images", "ls")[1].splitlines()[1:]
+        return {words[0]: words[2] for words in map(str.split, lines) if len(words) > 2}
 
     def _import_renamed(self, i, archive, deadline):
         path = self.path(f"import-{i}.tar")
@@ -377,15 +389,15 @@ class Cluster:
             # The kubelets first, or they would start what the rest of this takes away.
             system.end_all([records[x] for x in records if x.startswith("kubelet-")], grace=0)
             system.end_all(list(records.values()), grace=0)
-            system.cgroup_kill(self.group)
+            if os.geteuid() == 0:
+                system.cgroup_kill(self.group)
             step.message = f"{len(records)} components ended"
         with report.step("mounts and files"):
             self._remove_volumes()
             for folder in glob.glob(self.path("node*")):
                 _forget_shims(folder)
             system.unmount_below(self.folder)
-            for path in glob.glob(f"/var/lib/cni/results/{glob.escape(self.group)}.*"):
-                os.unlink(path)
+            self._forget_addresses("*")
             for path in glob.glob("/var/log/containers/*"):
                 if os.path.islink(path) and os.readlink(path).startswith(self.folder + "/"):
                     os.unlink(path)
@@ -409,9 +421,14 @@ class Cluster:
             found.append(f"link {net.host_link}")
         return found
 
+    def _forget_addresses(self, node):
+        """The CNI library keeps what it gave to each pod outside our folder."""
+        for path in glob.glob(f"/var/lib/cni/results/{self.group}.{node}-*"):
+            os.unlink(path)
+
     def refuse_foreign(self):
         """The same name in another state folder is another's living cluster, not a leftover."""
-        for pid in sorted(system.cgroup_pids(self.group)):
+        for pid in sorted(system.cgroup_pids(self.group)) if os.geteuid() == 0 else ():
             with contextlib.suppress(OSError):
                 at = os.readlink(f"/proc/{pid}/cwd")
                 if os.path.exists(os.path.join(at, "settings.json")) and at != os.path.realpath(self.folder):

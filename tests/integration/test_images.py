@@ -109,6 +109,8 @@ def test_another_time_stamp_or_tag_gives_another_output(built, programs):
     assert {member.mtime for member in members.values()} == {86400}
     tagged = run("--tag", "v9", "--bin-dir", programs, "build", "presto-operator",
                  cache=built["cache"]).stdout.strip()
+    assert run("--bin-dir", programs, "path", "localhost/presto-operator:v9",
+               cache=built["cache"]).stdout.strip() == tagged
     with tarfile.open(tagged) as tar:
         assert json.load(tar.extractfile("manifest.json"))[0]["RepoTags"] == [
             "localhost/presto-operator:v9"]
@@ -273,6 +275,7 @@ def test_of_a_clients_output_the_line_that_tells_the_cause_is_shown(monkeypatch,
 
 REFUSALS = [
     (["build", "nothing"], {}, "no image 'nothing'; there are: pause, presto-operator, presto"),
+    (["path", "localhost/presto:313"], {}, "no image 'localhost/presto:313'"),
     (["path", "pause"], {}, "pause is not built; scripts/images/build build pause"),
     (["--bin-dir", "/nonexistent", "build", "presto-operator"], {},
      "/nonexistent/presto-operator is missing; run make release first"),

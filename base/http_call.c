@@ -207,6 +207,9 @@ static void on_curl_done(void *easy, int code)
 	c = (void *)private;
 	if (code != CURLE_OK && c->err.code == ERR_OK)
 		http_err_curl(&c->err, c->name, code, (int)os_errno, c->detail);
+	else if (code == CURLE_OK && !c->head) /* libcurl is content with half of the headers */
+		err_set(&c->err, ERR_UNAVAILABLE,
+			"%s: the connection ended in the headers of the reply", c->name);
 	finish(c);
 }
 

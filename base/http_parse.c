@@ -218,6 +218,24 @@ static bool is_tls_refusal(const char *detail)
 		strstr(detail, "access denied"));
 }
 
+/*
+ * A CA of the right name with another key (a cluster that was made again) fails in the signature,
+ * which libcurl reports as a failed handshake with whatever OpenSSL complained about first.
+ */
+static bool is_bad_signature(int code, const char *detail)
+{
+	return code == CURLE_SSL_CONNECT_ERROR &&
+	       (strstr(detail, "asn1 encoding routines") || strstr(detail, "rsa routines") ||
+		strstr(detail, "certificate verify failed"));
+}
+
+static int err_verification(struct err *e, const char *name, const char *text)
+{
+	err_set(e, ERR_DENIED, "%s: %s", name, text);
+	return err_hint(e, "the certificate is not one that the configured CA vouches for under "
+			   "this name");
+}
+
 int http_err_curl(struct err *e, const char *name, int code, int os_errno, const char *detail)
 {
 	const struct cause *c = find_cause(code);
@@ -226,6 +244,8 @@ int http_err_curl(struct err *e, const char *name, int code, int os_errno, const
 
 	if (!text && code == CURLE_COULDNT_CONNECT && os_errno) {
 		text = os_errno == ECONNREFUSED ? "connection refused" : strerror(os_errno);
+	} else if (starts_with(detail, "getpeername")) { /* reset before libcurl looked */
+		text = "the connection was reset";
 	} else if (!text) {
 		snprintf(own, sizeof(own), "%s",
 			 *detail ? detail : curl_easy_strerror((CURLcode)code));
@@ -238,10 +258,11 @@ int http_err_curl(struct err *e, const char *name, int code, int os_errno, const
 		err_set(e, ERR_DENIED, "%s: the peer refused our certificate: %s", name, text);
 		return err_hint(e, "check the client certificate and its key");
 	}
-	err_set(e, c->code, "%s: %s", name, text);
+	if (is_bad_signature(code, detail))
+		return err_verification(e, name, "the certificate is not signed by the known CA");
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
-		return err_hint(e, "the certificate is not one that the configured CA vouches for "
-				   "under this name");
+		return err_verification(e, name, text);
+	err_set(e, c->code, "%s: %s", name, text);
 	if (strstr(detail, "wrong version number"))
 		return err_hint(e, "the peer speaks plain http on this port");
 	return -1;

@@ -204,12 +204,12 @@ static bool answer(struct fault_conn *c, const struct fault_act *acts)
 
 	for (; ok && acts->kind != FAULT_K_END; acts++)
 		ok = act(&p, acts);
+	if (ok && !p.headed)
+		ok = send_head(&p, 0);
+	else if (ok && p.chunked)
+		ok = conn_write(c, "0\r\n\r\n", 5);
 	buf_release(&p.headers);
-	if (!ok || p.raw)
-		return false;
-	if (!p.headed)
-		return send_head(&p, 0);
-	return !p.chunked || conn_write(c, "0\r\n\r\n", 5);
+	return ok && !p.raw;
 }
 
 static bool serve_one(struct fault_conn *c, struct buf *in)
@@ -233,6 +233,16 @@ static bool serve_one(struct fault_conn *c, struct buf *in)
 	}
 }
 
+/* Closing with bytes unread is a reset, which would overtake the alert that says why. */
+static void linger_after_refusal(struct fault_conn *c)
+{
+	char bytes[4096];
+
+	shutdown(c->fd, SHUT_WR);
+	while (recv(c->fd, bytes, sizeof(bytes), 0) > 0)
+		;
+}
+
 void *fault_conn_main(void *arg)
 {
 	struct fault_conn *c = arg;
@@ -243,6 +253,8 @@ void *fault_conn_main(void *arg)
 	if (f->tls.ctx) {
 		c->ssl = SSL_new(f->tls.ctx);
 		ok = c->ssl && SSL_set_fd(c->ssl, c->fd) == 1 && SSL_accept(c->ssl) == 1;
+		if (!ok)
+			linger_after_refusal(c);
 	}
 	while (ok)
 		ok = serve_one(c, &in);

@@ -18,9 +18,12 @@ static json_t *container_security(void)
 
 static json_t *probe(const struct presto_probe *p, const char *what)
 {
-	return pack("{s:{s:[s, s, s]}, s:i, s:i, s:i, s:i}", "exec", "command", AGENT_PATH, "probe", what,
-		    "initialDelaySeconds", p->initial_delay, "periodSeconds", p->period, "timeoutSeconds", p->timeout,
-		    "failureThreshold", p->failure_threshold);
+	json_t *out = pack("{s:{s:[s, s, s]}, s:i, s:i, s:i}", "exec", "command", AGENT_PATH, "probe", what,
+			   "initialDelaySeconds", p->initial_delay, "periodSeconds", p->period, "timeoutSeconds", p->timeout);
+
+	if (p->failure_threshold)
+		json_object_set_new(out, "failureThreshold", json_integer(p->failure_threshold));
+	return out;
 }
 
 static json_t *resources(const struct presto_node *node)

@@ -27,7 +27,10 @@ struct presto_probe {
 	int initial_delay, period, timeout, failure_threshold; /* seconds; counts */
 };
 
-/* Everything borrows from the resource (json) that presto_decode was given, or is static. */
+/*
+ * Everything borrows from the resource (json) that presto_decode was given, or is static, or, where a
+ * quantity is written as a number, lives in the structure: do not copy it by value.
+ */
 struct presto {
 	const json_t *resource;
 	const char *name, *ns, *uid;
@@ -46,13 +49,15 @@ struct presto {
 	int worker_count;
 	int worker_termination_grace, worker_shutdown_grace; /* seconds */
 	struct presto_probe readiness, liveness;
-	/* derived */
+	/* derived; both empty as long as the resource has neither a UID nor a nameOverride */
 	char cluster[64];                      /* NAME */
 	char env[64];                          /* node.environment */
+	char numbers[8][24];                   /* quantities that were numbers, as text */
 };
 
 enum field_type { FIELD_STRING, FIELD_TEXT, FIELD_INT, FIELD_NUMBER, FIELD_BOOL, FIELD_QUANTITY, FIELD_ENUM,
-		  FIELD_MAP, FIELD_OBJECT, FIELD_LIST };
+		  FIELD_MAP, FIELD_OBJECT, FIELD_LIST,
+		  FIELD_GROUP /* has fields of its own; no offset, no fallback */ };
 
 struct field {
 	const char *path;          /* "spec.worker.count" */
@@ -65,8 +70,8 @@ extern const struct field presto_fields[];
 extern const size_t presto_fields_len;
 
 /*
- * presto_decode - a resource (whole object) into the structure with defaults. Checks with
- * presto_check first. ERR_INVALID names the field path. No I/O.
+ * presto_decode - a resource (whole object) into the structure with defaults. Checks as presto_check
+ * does first, but does not look at the status. ERR_INVALID names the field path. No I/O.
  */
 int presto_decode(struct presto *out, const json_t *resource, struct err *e) MUST_CHECK;
 
@@ -77,12 +82,13 @@ struct presto_cause {
 	char msg[300];   /* the server's wording: 'Invalid value: "string": spec.worker.count in body must be of type integer: "string"' */
 };
 /*
- * presto_check - what the API server would say (the embedded CRD's own openAPIV3Schema, structural
- * subset, unknown fields refused as with strict validation), then our rules beyond the schema (limits of ratios,
- * names, ports, quantities, grace periods). Returns the number of findings (0 = fine), at most max are filled.
+ * presto_check - what the API server would say to a new resource (the embedded CRD's own openAPIV3Schema,
+ * structural subset, unknown fields refused as with strict validation); when it would say nothing, our
+ * rules beyond the schema (ratios, quantities, catalogs, files, JVM options, image, sizes).
+ * Returns the number of findings (0 = fine), at most max are filled. @out may be NULL with max 0.
  */
 size_t presto_check(struct presto_cause *out, size_t max, const json_t *resource);
-/* presto_image - "prefix + name[:tag]". Owned. */
+/* presto_image - "prefix + name[:tag]"; no tag when it is "" or the name has a tag or digest. Owned. */
 char *presto_image(const struct presto *p);
 
 #endif

@@ -1,0 +1,107 @@
+/* provider.c - the table of providers, and what they share. */
+#include "provision/provider.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/version.h"
+
+static const struct provider *const providers[] = {&provider_local, &provider_existing};
+
+const struct provider *provider_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(providers); i++)
+		if (streq(providers[i]->name, name))
+			return providers[i];
+	return NULL;
+}
+
+static void on_retry(const struct err *e, ns_t wait UNUSED, void *arg)
+{
+	struct app *a = arg;
+
+	progress_say(a->progress, "asking again: %s", e->msg);
+}
+
+int provider_connect(struct k8s **out, struct app *a, const char *kubeconfig, const char *context, char **context_used,
+		     char **server, struct err *e)
+{
+	AUTO(kubeconfig_freep) struct kubeconfig *file = NULL;
+	AUTO(k8s_config_release) struct k8s_config config = {0};
+	autofree char *agent = xasprintf("prestoctl/%s", version_text);
+	const struct k8s_opts opts = {.user_agent = agent, .on_retry = on_retry, .arg = a};
+
+	if (kubeconfig_load(&file, kubeconfig, e) < 0 || kubeconfig_resolve(&config, file, context, e) < 0)
+		return -1;
+	if (context_used)
+		*context_used = xstrdup(config.context ? config.context : "");
+	if (server)
+		*server = xstrdup(config.server);
+	return k8s_new(out, a->loop, &config, &opts, e);
+}
+
+bool provider_made(const struct provider_ctx *c)
+{
+	return jx_bool(c->state->doc, "made.cluster");
+}
+
+int provider_tool(char **out, const char *env_name, const char *relative, struct err *e)
+{
+	const char *given = getenv(env_name);
+	autofree char *here = realpath("/proc/self/exe", NULL), *dir = here ? path_dir(here) : NULL;
+	autofree char *built = dir ? xasprintf("%s/../../scripts/%s", dir, relative) : NULL;
+	autofree char *installed = dir ? xasprintf("%s/../share/prestoctl/%s", dir, relative) : NULL;
+
+	if (given && *given) {
+		if (access(given, X_OK) == 0) {
+			*out = xstrdup(given);
+			return 0;
+		}
+		err_set(e, ERR_NOT_FOUND, "$%s is '%s', which cannot be run", env_name, given);
+		return -1;
+	}
+	if (built && access(built, X_OK) == 0) {
+		*out = TAKE(built);
+		return 0;
+	}
+	if (installed && access(installed, X_OK) == 0) {
+		*out = TAKE(installed);
+		return 0;
+	}
+	err_set(e, ERR_NOT_FOUND, "the script %s is neither at %s nor at %s", relative, built ? built : "?",
+		installed ? installed : "?");
+	return err_hint(e, "run prestoctl from its checkout, or set %s", env_name);
+}
+
+static bool node_has(const json_t *node, const char *ref)
+{
+	const json_t *images = jx_path(node, "status.images");
+
+	for (size_t i = 0; i < json_array_size(images); i++) {
+		const json_t *names = jx_get(json_array_get(images, i), "names");
+
+		for (size_t j = 0; j < json_array_size(names); j++)
+			if (streq(json_string_value(json_array_get(names, j)), ref))
+				return true;
+	}
+	return false;
+}
+
+bool nodes_have_image(const json_t *nodes, const char *ref)
+{
+	size_t counted = 0;
+
+	for (size_t i = 0; i < json_array_size(nodes); i++) {
+		const json_t *node = json_array_get(nodes, i);
+
+		if (jx_bool(node, "spec.unschedulable"))
+			continue;
+		if (!node_has(node, ref))
+			return false;
+		counted++;
+	}
+	return counted > 0;
+}

@@ -1,0 +1,55 @@
+/*
+ * provider.h - where Kubernetes comes from. A provider makes or finds a cluster, gives access to it, brings images to
+ * its nodes if it can, and removes what it made. One provider_X.c each, one row in providers[].
+ */
+#ifndef PROVISION_PROVIDER_H
+#define PROVISION_PROVIDER_H
+
+#include "k8s/k8s.h"
+#include "provision/app.h"
+#include "provision/env.h"
+#include "provision/state.h"
+
+struct provider_ctx {
+	struct app *app;
+	const struct env *env;  /* NULL when only the state is known (a command without -f) */
+	struct state *state;
+};
+
+struct cluster_facts {
+	bool ready;        /* access() will work now */
+	bool exists;       /* something of it is there, perhaps not running */
+	char words[200];   /* "local cluster default, 2 nodes", for people */
+};
+
+struct provider {
+	const char *name;
+	/* observe - what is there. Changes nothing. */
+	int (*observe)(struct cluster_facts *out, struct provider_ctx *c, struct err *e);
+	/* ensure - make it or bring it back; remembers in the state that we did. NULL: it cannot. */
+	int (*ensure)(struct provider_ctx *c, char words[200], struct err *e);
+	/* access - a client; also remembers in the state where that was. */
+	int (*access)(struct k8s **out, struct provider_ctx *c, struct err *e);
+	/* images - see to it that the nodes can start these images: bring them, or check that they can be pulled. */
+	int (*images)(struct provider_ctx *c, struct k8s *k, const char *const *refs, size_t n, char words[200],
+		      struct err *e);
+	/* destroy - remove the cluster and all that it left. NULL: it never made one. */
+	int (*destroy)(struct provider_ctx *c, char words[200], struct err *e);
+};
+
+extern const struct provider provider_local, provider_existing;
+const struct provider *provider_find(const char *name); /* NULL: none of that name */
+
+/* provider_connect - a client by kubeconfig file (NULL: the usual places) and context (NULL: current). @context_used and
+ * @server (owned, may be NULL pointers) tell what that was. */
+int provider_connect(struct k8s **out, struct app *a, const char *kubeconfig, const char *context, char **context_used,
+		     char **server, struct err *e) MUST_CHECK;
+/* provider_made - did prestoctl make the cluster, by what the state remembers? */
+bool provider_made(const struct provider_ctx *c);
+/* provider_tool - one of the project's own scripts ("devcluster/devcluster"): $env_name, beside the build, or installed.
+ * Owned path. ERR_NOT_FOUND says where it was looked for. */
+int provider_tool(char **out, const char *env_name, const char *relative, struct err *e) MUST_CHECK;
+/* nodes_have_image - is the image on every node that takes pods, by what the kubelets report? */
+bool nodes_have_image(const json_t *nodes, const char *ref);
+
+#endif

@@ -103,7 +103,7 @@ static void on_written(struct http_resp *resp, struct err *e, void *arg)
 	struct record *r = arg;
 
 	http_call_free(TAKE(r->call));
-	freep(&r->sent);
+	free(TAKE(r->sent));
 	if (e->code == ERR_OK && resp->status / 100 == 2) {
 		r->created = true;
 		r->tries = 0;
@@ -144,7 +144,7 @@ static void send_record(struct record *r)
 	r->written = clock_mono();
 	if (k8s_start(&r->call, r->ev->k, &q, on_written, r, &e) < 0) {
 		log_debug(r->name, "event not written: %s", e.msg);
-		freep(&r->sent);
+		free(TAKE(r->sent));
 	}
 }
 

@@ -204,7 +204,7 @@ static int on_item(const json_t *item, void *arg, struct err *e UNUSED)
 
 static void list_again(struct informer *i, enum list_mode mode)
 {
-	freep(&i->page);
+	free(TAKE(i->page));
 	i->mode = mode;
 	start_list(i);
 }
@@ -222,7 +222,7 @@ static void list_refused(struct informer *i, const struct http_resp *r)
 		list_again(i, LIST_FRESH);
 		return;
 	}
-	freep(&i->page);
+	free(TAKE(i->page));
 	k8s_status_err(r, &e);
 	fail(i, &e, NEXT_LIST);
 }
@@ -245,13 +245,13 @@ static void list_page(struct informer *i, const struct http_resp *r)
 	struct err e = ERR_INIT;
 
 	if (jx_items_each(&meta, buf_str(&r->body), r->body.len, on_item, i, &e) < 0) {
-		freep(&i->page);
+		free(TAKE(i->page));
 		fail(i, &e, NEXT_LIST);
 		return;
 	}
 	const char *next = jx_str_or(meta, "metadata.continue", "");
 	const char *rv = jx_str_or(meta, "metadata.resourceVersion", "");
-	freep(&i->page);
+	free(TAKE(i->page));
 	if (*next) {
 		i->page = xstrdup(next);
 		start_list(i);
@@ -268,7 +268,7 @@ static void on_list(struct http_resp *r, struct err *e, void *arg)
 
 	http_call_free(TAKE(i->call)); /* r lives until we return */
 	if (e->code != ERR_OK) {
-		freep(&i->page);
+		free(TAKE(i->page));
 		fail(i, e, NEXT_LIST);
 	} else if (r->status != 200) {
 		list_refused(i, r);
@@ -292,7 +292,7 @@ static void start_list(struct informer *i)
 		store_list_begin(&i->store);
 	}
 	if (k8s_start(&i->call, i->k, &q, on_list, i, &e) < 0) {
-		freep(&i->page);
+		free(TAKE(i->page));
 		fail(i, &e, NEXT_LIST);
 	}
 }

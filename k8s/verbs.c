@@ -343,7 +343,7 @@ int k8s_can(struct k8s *k, struct k8s_access *q, size_t n, struct err *e)
 		k8s_call_release(&calls[i]);
 	}
 	for (size_t i = 0; rc < 0 && i < n; i++)
-		freep(&q[i].reason);
+		free(TAKE(q[i].reason));
 	return rc;
 }
 

@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "provision/commands.h"
 #include "provision/result.h"
-#include "provision/target.h"
+#include "provision/session.h"
 
 #define SCRIPT_MAX  (4u << 20)
 #define HISTORY_MAX 1000
@@ -18,7 +18,7 @@
 #define IDENTIFIER  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 
 struct query_opts {
-	struct target_opts target;
+	struct session_opts session;
 	const char *file, *format, *user, *catalog, *schema;
 };
 
@@ -34,13 +34,13 @@ static const struct opt query_opts[] = {
 	 "the catalog of unqualified names", NULL},
 	{"schema", 0, OPT_TEXT, offsetof(struct query_opts, schema), "NAME",
 	 "the schema of unqualified names", NULL},
-	TARGET_OPTS(struct query_opts, target),
+	SESSION_OPTS(struct query_opts, session),
 	{0},
 };
 
-struct session {
+struct shell {
 	struct app *app;
-	struct target target;
+	struct session session;
 	struct presto_client client;
 	enum result_format format;
 	bool live; /* progress on a terminal's stderr */
@@ -50,7 +50,7 @@ struct session {
 
 /* A sink has one argument: this one is the session's, and hands rows on to the printer's. */
 struct output {
-	struct session *session;
+	struct shell *shell;
 	struct sql_sink rows;
 };
 
@@ -70,7 +70,7 @@ static int output_row(const json_t *row, void *arg, struct err *e)
 
 static void output_progress(const char *state, double percent, const json_t *stats, void *arg)
 {
-	struct session *s = ((const struct output *)arg)->session;
+	struct shell *s = ((const struct output *)arg)->shell;
 
 	if (!s->live || clock_mono() < s->next_news)
 		return;
@@ -97,7 +97,7 @@ static void point_at(struct app *a, const char *sql, const struct sql_error *se)
 		app_detail(a, "  %*s^", se->column - 1, "");
 }
 
-static int run_statement(struct session *s, const char *sql, struct err *e)
+static int run_statement(struct shell *s, const char *sql, struct err *e)
 {
 	struct result *r = result_new(s->format, stdout);
 	struct output o = {s, result_sink(r)};
@@ -115,7 +115,7 @@ static int run_statement(struct session *s, const char *sql, struct err *e)
 	return rc;
 }
 
-static int run_script(struct session *s, const char *script, struct err *e)
+static int run_script(struct shell *s, const char *script, struct err *e)
 {
 	char **statements = NULL;
 	size_t n = 0;
@@ -168,7 +168,7 @@ static char *history_path(void)
  * statement here is a session of its own, so USE is understood by the prompt, and what else would
  * only change a session is refused instead of being lost.
  */
-static bool is_use(struct session *s, const char *sql)
+static bool is_use(struct shell *s, const char *sql)
 {
 	const char *from = sql + (strncasecmp(sql, "use ", 4) == 0 ? 4 : 0), *dot;
 	size_t len = strlen(from);
@@ -195,7 +195,7 @@ static bool is_use(struct session *s, const char *sql)
 static bool only_for_sessions(const char *sql)
 {
 	static const char *const words[] = {"set session", "reset session", "start transaction",
-					    "commit",	   "rollback",	    "prepare ",
+					    "commit",      "rollback",      "prepare ",
 					    "set role"};
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
@@ -205,7 +205,7 @@ static bool only_for_sessions(const char *sql)
 	return false;
 }
 
-static void prompt_statement(struct session *s, const char *sql)
+static void prompt_statement(struct shell *s, const char *sql)
 {
 	struct err e = ERR_INIT;
 	ns_t began = clock_mono();
@@ -231,7 +231,7 @@ static void prompt_statement(struct session *s, const char *sql)
 }
 
 /* feed - one more line: runs what is complete, keeps the rest. */
-static void feed(struct session *s, struct buf *text)
+static void feed(struct shell *s, struct buf *text)
 {
 	char **statements = NULL;
 	struct err e = ERR_INIT;
@@ -256,11 +256,11 @@ static bool is_word(const char *line, const char *word)
 	return strncasecmp(line, word, len) == 0 && !line[len + strspn(line + len, "; \t")];
 }
 
-static int prompt(struct session *s, struct err *e)
+static int prompt(struct shell *s, struct err *e)
 {
 	AUTO(buf_release) struct buf text = BUF_INIT(SCRIPT_MAX);
 	autofree char *history = history_path();
-	autofree char *first = xasprintf("%s> ", s->target.presto);
+	autofree char *first = xasprintf("%s> ", s->session.presto);
 	char *line;
 
 	loop_deadline(s->app->loop, 0); /* --timeout bounds a statement, not the conversation */
@@ -286,7 +286,7 @@ static int prompt(struct session *s, struct err *e)
 	return e->code ? -1 : 0;
 }
 
-static int run(struct session *s, const struct query_opts *o, const char *sql, struct err *e)
+static int run(struct shell *s, const struct query_opts *o, const char *sql, struct err *e)
 {
 	autofree char *script = NULL;
 
@@ -303,7 +303,7 @@ static int run(struct session *s, const struct query_opts *o, const char *sql, s
 static int cmd_query_run(struct app *a, int argc, char **argv, struct err *e)
 {
 	struct query_opts o = {0};
-	struct session s = {.app = a};
+	struct shell s = {.app = a, .session = {.target = TARGET_INIT}};
 	int rc;
 
 	if (app_options(a, &cmd_query, &o, &argc, argv, e) < 0)
@@ -312,18 +312,18 @@ static int cmd_query_run(struct app *a, int argc, char **argv, struct err *e)
 		return app_usage(a, e, "SQL is given twice: as a word and by --file");
 	if (app_start(a, e) < 0)
 		return -1;
-	rc = target_open(&s.target, a, &o.target, e);
+	rc = session_open(&s.session, a, NULL, &o.session, e);
 	if (rc == 0) {
-		s.client = target_client(&s.target, a, o.user);
+		s.client = session_client(&s.session, o.user);
 		s.client.catalog = s.catalog = o.catalog ? xstrdup(o.catalog) : NULL;
 		s.client.schema = s.schema = o.schema ? xstrdup(o.schema) : NULL;
 		s.format = a->json || streq(o.format, "json") ? RESULT_JSON
-			   : streq(o.format, "csv")	      ? RESULT_CSV
+			   : streq(o.format, "csv")           ? RESULT_CSV
 							      : RESULT_TABLE;
 		s.live = isatty(STDERR_FILENO) && isatty(STDOUT_FILENO) && !a->json;
 		rc = run(&s, &o, argc ? argv[0] : NULL, e);
 	}
-	target_release(&s.target);
+	session_release(&s.session);
 	free(s.catalog);
 	free(s.schema);
 	return rc;

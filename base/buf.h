@@ -16,7 +16,9 @@ struct buf {
 	size_t max; /* bytes; an append that would pass it fails and leaves the content as it was */
 };
 
+/* clang-format off */
 #define BUF_INIT(maximum) {.max = (maximum)}
+/* clang-format on */
 
 /* All appends return 0, or -1 with ERR_INVALID naming the limit (nothing is appended then). */
 int buf_add(struct buf *b, const void *bytes, size_t len, struct err *e) MUST_CHECK;

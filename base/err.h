@@ -18,14 +18,14 @@ typedef int64_t ns_t; /* nanoseconds: a duration, or a point on the clock that t
 
 enum err_code {
 	ERR_OK,
-	ERR_INVALID,     /* input is wrong; asking again cannot help */
+	ERR_INVALID, /* input is wrong; asking again cannot help */
 	ERR_NOT_FOUND,
-	ERR_CONFLICT,    /* somebody else changed it meanwhile */
+	ERR_CONFLICT, /* somebody else changed it meanwhile */
 	ERR_EXISTS,
-	ERR_GONE,        /* HTTP 410: the resourceVersion is too old */
-	ERR_DENIED,      /* 401, 403 and refused file permissions */
-	ERR_QUOTA,       /* quota or capacity */
-	ERR_THROTTLED,   /* 429 */
+	ERR_GONE,      /* HTTP 410: the resourceVersion is too old */
+	ERR_DENIED,    /* 401, 403 and refused file permissions */
+	ERR_QUOTA,     /* quota or capacity */
+	ERR_THROTTLED, /* 429 */
 	ERR_TIMEOUT,
 	ERR_UNAVAILABLE, /* connection failed, 5xx: worth another try */
 	ERR_CANCELLED,   /* a signal, or the user */
@@ -42,13 +42,15 @@ struct err {
 	char hint[160];   /* the remedy, or empty */
 };
 
+/* clang-format off */
 #define ERR_INIT {0}
+/* clang-format on */
 
-/* err_set - fill an empty error (asserted to be empty). Returns -1, so that callers can return it. */
+/* err_set - fill an empty error (asserted to be empty). Returns -1: callers can return it. */
 int err_set(struct err *e, enum err_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* err_wrap - put what was being done in front: "fmt: msg". Keeps code, http, hint. Returns -1. */
 int err_wrap(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
-/* err_hint - say the remedy. Returns -1. A hint that is there already stays: the source knows best. */
+/* err_hint - say the remedy. Returns -1. A hint that is there stays: the source knows best. */
 int err_hint(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* err_errno - ENOENT, EACCES, EEXIST, ETIMEDOUT ... as a code; anything unknown is ERR_IO. */
 enum err_code err_errno(int errnum);

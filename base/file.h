@@ -8,13 +8,20 @@
 
 #include "base/buf.h"
 
-/* file_read - the whole file; ERR_NOT_FOUND, ERR_DENIED, ERR_IO, ERR_INVALID (larger than max). Owned, NUL-terminated. */
+/*
+ * file_read - the whole file, owned, NUL-terminated.
+ * ERR_NOT_FOUND, ERR_DENIED, ERR_IO, ERR_INVALID (larger than max).
+ */
 int file_read(char **out, size_t *len, const char *path, size_t max, struct err *e) MUST_CHECK;
 /* file_read_fd - the same from an open descriptor, up to its end; name is for messages. */
 int file_read_fd(char **out, size_t *len, int fd, const char *name, size_t max,
 		 struct err *e) MUST_CHECK;
-/* file_write_atomic - temp file in the same folder, fsync, rename, fsync of the folder. Follows no symlink at the end. */
-int file_write_atomic(const char *path, const void *bytes, size_t len, mode_t mode, struct err *e) MUST_CHECK;
+/*
+ * file_write_atomic - temp file in the same folder, fsync, rename, fsync of the folder. A symlink at
+ * the end of the path is replaced, not followed.
+ */
+int file_write_atomic(const char *path, const void *bytes, size_t len, mode_t mode,
+		      struct err *e) MUST_CHECK;
 /* file_mkdirs - like mkdir -p; new folders get the mode. */
 int file_mkdirs(const char *path, mode_t mode, struct err *e) MUST_CHECK;
 /*

@@ -138,7 +138,8 @@ json_int_t jx_int_or(const json_t *o, const char *path, json_int_t fallback)
 	if (json_is_real(v)) {
 		double real = json_real_value(v);
 		/* 2^63 itself does not fit, and casting what does not fit is undefined. */
-		if (real >= -0x1p63 && real < 0x1p63 && real == (double)(json_int_t)real)
+		if (real >= -9223372036854775808.0 && real < 9223372036854775808.0 &&
+		    real == (double)(json_int_t)real)
 			return (json_int_t)real;
 	}
 	return fallback;

@@ -15,34 +15,36 @@
 
 /*
  * jx_parse - text to tree. Duplicate keys, NUL in strings, depth over JX_MAX_DEPTH, more than
- * JX_MAX_BYTES, trailing text are refused; a lone string or number is a tree too. @what names the source in messages.
+ * JX_MAX_BYTES, trailing text are refused; a lone string or number is a tree too.
+ * @what names the source in messages.
  * Returns 0, or -1 with ERR_PROTOCOL and "what: line L column C: ...".
  */
-int jx_parse(json_t **out, const char *text, size_t len, const char *what, struct err *e) MUST_CHECK;
+int jx_parse(json_t **out, const char *text, size_t len, const char *what,
+	     struct err *e) MUST_CHECK;
 
 /*
  * Paths are dotted keys: "metadata.labels"; a key with a dot in it is reached by jx_get itself.
  * An index is written as a number: "spec.containers.0.name".
  */
-json_t *jx_path(const json_t *o, const char *path);          /* borrowed or NULL */
-json_t *jx_get(const json_t *o, const char *key);            /* const-clean json_object_get */
-const char *jx_str(const json_t *o, const char *path);       /* NULL unless a string */
+json_t *jx_path(const json_t *o, const char *path);    /* borrowed or NULL */
+json_t *jx_get(const json_t *o, const char *key);      /* const-clean json_object_get */
+const char *jx_str(const json_t *o, const char *path); /* NULL unless a string */
 const char *jx_str_or(const json_t *o, const char *path, const char *fallback);
-json_int_t jx_int(const json_t *o, const char *path);        /* 0 unless an integer (or a real that is one) */
+json_int_t jx_int(const json_t *o, const char *path); /* 0 unless an integer, or a real like 2.0 */
 json_int_t jx_int_or(const json_t *o, const char *path, json_int_t fallback);
 bool jx_bool(const json_t *o, const char *path);
-bool jx_is_empty(const json_t *v);                           /* NULL, null, {}, [], "" */
+bool jx_is_empty(const json_t *v); /* NULL, null, {}, [], "" */
 
 /*
  * jx_foreach - walk a borrowed object in insertion order; do not change it meanwhile. Anything
  * but an object has no members. The iterator is named after the line, so that loops can nest.
  */
-#define JX_PASTE_(a, b) a##b
-#define JX_PASTE(a, b)  JX_PASTE_(a, b)
+#define JX_PASTE_(a, b)          a##b
+#define JX_PASTE(a, b)           JX_PASTE_(a, b)
 #define jx_foreach(object, k, v) jx_foreach_(object, k, v, JX_PASTE(jx_it_, __LINE__))
-#define jx_foreach_(object, k, v, it)                                                              \
-	for (void *it = jx_iter(object); it && ((k) = json_object_iter_key(it), 1) &&              \
-					 ((v) = json_object_iter_value(it), 1);                    \
+#define jx_foreach_(object, k, v, it)                                                            \
+	for (void *it = jx_iter(object);                                                         \
+	     it && ((k) = json_object_iter_key(it), 1) && ((v) = json_object_iter_value(it), 1); \
 	     it = jx_iter_next(object, it))
 void *jx_iter(const json_t *object);
 void *jx_iter_next(const json_t *object, void *it);
@@ -66,10 +68,10 @@ char *jx_pretty(const json_t *v); /* two-space indent, insertion order, no final
 /*
  * jx_items_each - hand out the elements of the top-level array "items" of a list body one at a
  * time, so that a page of a thousand objects is never one tree. @item is borrowed in the callback,
- * which returns -1 with e set to stop. *@meta receives the list's other members (metadata ...), owned.
- * A body without "items" (a Status, say) is an error; null is an empty list. An error may come after
- * items have been handed out: the text is checked on the way. Returns 0, or -1 with ERR_PROTOCOL or
- * the callback's error.
+ * which returns -1 with e set to stop. *@meta receives the list's other members (metadata ...),
+ * owned. A body without "items" (a Status, say) is an error; null is an empty list. An error may
+ * come after items have been handed out: the text is checked on the way.
+ * Returns 0, or -1 with ERR_PROTOCOL or the callback's error.
  */
 int jx_items_each(json_t **meta, const char *text, size_t len,
 		  int (*each)(const json_t *item, void *arg, struct err *e), void *arg,

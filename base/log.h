@@ -11,7 +11,10 @@ enum log_level { LOG_DEBUG_LEVEL, LOG_INFO_LEVEL, LOG_WARN_LEVEL, LOG_ERROR_LEVE
 
 void log_setup(enum log_level least, bool json);
 bool log_enabled(enum log_level level);
-/* log_at - one line. @key names the object it is about ("default/example"), NULL for none. Control characters are escaped. */
+/*
+ * log_at - one line. @key names the object it is about ("default/example"), NULL for none.
+ * Control characters are escaped.
+ */
 void log_at(enum log_level level, const char *key, const char *fmt, ...) PRINTF_LIKE(3, 4);
 #define log_debug(key, ...) log_at(LOG_DEBUG_LEVEL, key, __VA_ARGS__)
 #define log_info(key, ...)  log_at(LOG_INFO_LEVEL, key, __VA_ARGS__)
@@ -20,8 +23,8 @@ void log_at(enum log_level level, const char *key, const char *fmt, ...) PRINTF_
 /* log_err - an error with its hint. */
 void log_err(enum log_level level, const char *key, const struct err *e, const char *doing);
 /*
- * log_secret - remember a secret of at least 6 characters, so that it never reaches a line. The last
- * 64 are kept, in memory that is wiped at exit; NULL and shorter ones are ignored.
+ * log_secret - remember a secret of at least 6 characters, so that it never reaches a line. The
+ * last 64 are kept, in memory that is wiped at exit; NULL and shorter ones are ignored.
  */
 void log_secret(const char *secret);
 /*

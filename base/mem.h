@@ -10,25 +10,25 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define AUTO(fn)            __attribute__((cleanup(fn)))
-#define UNUSED              __attribute__((unused))
-#define MUST_CHECK          __attribute__((warn_unused_result))
-#define NORETURN            __attribute__((noreturn))
-#define PRINTF_LIKE(f, a)   __attribute__((format(printf, f, a)))
-#define ARRAY_LEN(a)        (sizeof(a) / sizeof((a)[0]))
+#define AUTO(fn)          __attribute__((cleanup(fn)))
+#define UNUSED            __attribute__((unused))
+#define MUST_CHECK        __attribute__((warn_unused_result))
+#define NORETURN          __attribute__((noreturn))
+#define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
+#define ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
 
 /* TAKE - hand an owned pointer over: its value, leaving NULL behind for the cleanup. */
-#define TAKE(p)                       \
-	({                            \
+#define TAKE(p)                             \
+	({                                  \
 		__typeof__(p) _taken = (p); \
-		(p) = NULL;           \
-		_taken;               \
+		(p) = NULL;                 \
+		_taken;                     \
 	})
 
 #define autofree AUTO(freep) /* autofree char *s = NULL; */
 
 void freep(void *pointer_to_pointer);
-void fclosep(FILE **f); /* NULL is fine; the result of fclose is ignored: check writes before */
+void fclosep(FILE **f);     /* NULL is fine; the result of fclose is ignored: check writes before */
 void closep(const int *fd); /* -1 is fine */
 
 void *xmalloc(size_t size);

@@ -22,7 +22,10 @@ void sha256_add(struct sha256 *s, const void *bytes, size_t len);
 void sha256_adds(struct sha256 *s, const char *text);
 void sha256_end(struct sha256 *s, unsigned char out[32]);
 void sha256_hex(struct sha256 *s, char out[SHA256_HEX_SIZE]); /* ends it, lower-case hex */
-/* sha256_base36 - the first n digits (n <= 40) of the digest as one big-endian number in lower-case base 36. */
+/*
+ * sha256_base36 - the first n digits (n <= 40) of the digest as one big-endian number in lower-case
+ * base 36, and a NUL: out has room for n + 1.
+ */
 void sha256_base36(const unsigned char digest[32], char *out, size_t n);
 
 #endif

@@ -11,9 +11,10 @@ struct strmap;
 
 struct strmap *strmap_new(void (*free_value)(void *));
 void strmap_free(struct strmap *m);
-void *strmap_get(const struct strmap *m, const char *key);               /* NULL if absent */
-void strmap_put(struct strmap *m, const char *key, void *value);         /* frees a former value */
-bool strmap_del(struct strmap *m, const char *key);                      /* frees the value; false if absent */
+/* strmap_get - NULL if absent. strmap_put frees a former value; strmap_del is false if absent. */
+void *strmap_get(const struct strmap *m, const char *key);
+void strmap_put(struct strmap *m, const char *key, void *value);
+bool strmap_del(struct strmap *m, const char *key);
 size_t strmap_len(const struct strmap *m);
 /* strmap_each - fn may delete the entry it is called for, no other. Stops early when fn returns false. */
 void strmap_each(struct strmap *m, bool (*fn)(const char *key, void *value, void *arg), void *arg);

@@ -1,7 +1,7 @@
 /*
  * yaml.h - the one user of libyaml: YAML text to JSON trees with the place of every node, and
  * back. Refused: more than 64 levels, more than 200,000 nodes, duplicate keys, unknown tags,
- * merge keys, anchors and aliases, non-string keys. YAML_OWN also refuses what YAML 1.1 and 1.2
+ * merge keys, anchors and aliases, non-string keys. Y2J_OWN also refuses what YAML 1.1 and 1.2
  * read differently (plain yes/no/on/off, leading zeros, sexagesimal numbers): "quote it".
  */
 #ifndef BASE_YAML_H
@@ -22,11 +22,16 @@ struct y2j_marks; /* JSON pointer -> line and column, both from 1 */
  */
 int y2j_parse(json_t **out, struct y2j_marks **marks, const char *text, size_t len,
 	      const char *name, enum y2j_mode mode, struct err *e) MUST_CHECK;
-/* y2j_file - the same from a file ("-" is standard input); ERR_NOT_FOUND, ERR_IO, ERR_INVALID (too large, binary). */
+/*
+ * y2j_file - the same from a file ("-" is standard input, "stdin" in messages).
+ * Also ERR_NOT_FOUND, ERR_DENIED, ERR_IO.
+ */
 int y2j_file(json_t **out, struct y2j_marks **marks, const char *path, enum y2j_mode mode,
 	     struct err *e) MUST_CHECK;
-/* y2j_mark - the place of a pointer, or of its nearest known parent. Returns false when nothing is known.
- * With @key the place of the key rather than of its value. */
+/*
+ * y2j_mark - the place of a pointer, or of its nearest known parent's value. Returns false when
+ * nothing is known. With @key the place of the key rather than of its value.
+ */
 bool y2j_mark(const struct y2j_marks *m, const char *pointer, bool key, int *line, int *column);
 void y2j_marks_free(struct y2j_marks *m);
 void y2j_marks_freep(struct y2j_marks **m);

@@ -5,8 +5,8 @@
 #include "base/yaml.h"
 #include "base/yaml_scalar.h"
 
-#define MAX_OUTPUT	((size_t)1 << 30)
-#define LONGEST_KEY	120 /* a reader looks only so far for the colon of a simple key: 1,024 */
+#define MAX_OUTPUT      ((size_t)1 << 30)
+#define LONGEST_KEY     120 /* a reader looks only so far for the colon of a simple key: 1,024 */
 #define WORD_CHARACTERS "_/ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 static void emit(struct buf *out, const json_t *v, int indent);

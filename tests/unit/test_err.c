@@ -94,8 +94,8 @@ static void errno_becomes_a_code(void **state UNUSED)
 		enum err_code code;
 	} cases[] = {
 		{ENOENT, ERR_NOT_FOUND},  {EACCES, ERR_DENIED}, {EEXIST, ERR_EXISTS},
-		{ETIMEDOUT, ERR_TIMEOUT}, {ENOSPC, ERR_QUOTA},	{ECONNREFUSED, ERR_UNAVAILABLE},
-		{EISDIR, ERR_INVALID},	  {EIO, ERR_IO},	{12345, ERR_IO},
+		{ETIMEDOUT, ERR_TIMEOUT}, {ENOSPC, ERR_QUOTA},  {ECONNREFUSED, ERR_UNAVAILABLE},
+		{EISDIR, ERR_INVALID},    {EIO, ERR_IO},        {12345, ERR_IO},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)

@@ -98,8 +98,8 @@ static void emptiness(void **state UNUSED)
 		const char *text;
 		bool empty;
 	} cases[] = {
-		{"null", true}, {"{}", true},	  {"[]", true},
-		{"\"\"", true}, {"0", false},	  {"false", false},
+		{"null", true}, {"{}", true},     {"[]", true},
+		{"\"\"", true}, {"0", false},     {"false", false},
 		{"[0]", false}, {"\"x\"", false}, {"{\"a\":null}", false},
 	};
 

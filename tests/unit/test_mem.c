@@ -62,9 +62,9 @@ static void utf8_characters_are_measured(void **state UNUSED)
 		{"\xc3\xa9", 2},
 		{"\xe2\x82\xac", 3},
 		{"\xf0\x9f\x98\x80", 4},
-		{"\xc0\x80", 0},	 /* overlong */
-		{"\xe0\x80\x80", 0},	 /* overlong */
-		{"\xed\xa0\x80", 0},	 /* surrogate */
+		{"\xc0\x80", 0},         /* overlong */
+		{"\xe0\x80\x80", 0},     /* overlong */
+		{"\xed\xa0\x80", 0},     /* surrogate */
 		{"\xf4\x90\x80\x80", 0}, /* beyond Unicode */
 		{"\xf0\x80\x80\x80", 0}, /* overlong */
 		{"\xff", 0},

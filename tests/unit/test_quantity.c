@@ -53,7 +53,7 @@ static void amounts_become_thousandths(void **state UNUSED)
 		const char *text;
 		int64_t want;
 	} cases[] = {
-		{"2", 2000}, {"250m", 250},   {"0.5", 500},	{"1.0001", 1001},
+		{"2", 2000}, {"250m", 250},   {"0.5", 500},     {"1.0001", 1001},
 		{"1u", 1},   {"1k", 1000000}, {"1Ki", 1024000}, {"9223372036854775807m", INT64_MAX},
 	};
 
@@ -118,12 +118,12 @@ static void equality_is_by_value(void **state UNUSED)
 		const char *a, *b;
 		bool equal;
 	} cases[] = {
-		{"1Gi", "1024Mi", true}, {"1", "1000m", true},	   {"0.5", "500m", true},
-		{"1e3", "1k", true},	 {"1", "1.000", true},	   {"0", "0Gi", true},
-		{"1n", "0.1n", true},	 {"1Gi", "1G", false},	   {"1", "2", false},
-		{"junk", "junk", true},	 {"junk", "other", false}, {"1", "junk", false},
-		{"8Ei", "8Ei", true},	 {"-1", "-1", true},	   {"-1", "-1000m", false},
-		{"7Ei", "7168Pi", true}, {"", "", true},	   {"", "0", false},
+		{"1Gi", "1024Mi", true}, {"1", "1000m", true},     {"0.5", "500m", true},
+		{"1e3", "1k", true},     {"1", "1.000", true},     {"0", "0Gi", true},
+		{"1n", "0.1n", true},    {"1Gi", "1G", false},     {"1", "2", false},
+		{"junk", "junk", true},  {"junk", "other", false}, {"1", "junk", false},
+		{"8Ei", "8Ei", true},    {"-1", "-1", true},       {"-1", "-1000m", false},
+		{"7Ei", "7168Pi", true}, {"", "", true},           {"", "0", false},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -31,8 +31,9 @@ int http_new(struct http **out, struct loop *l, const struct http_opts *o, struc
 	struct http *h;
 
 	if (!o->cert_pem != !o->key_pem)
-		return err_set(e, ERR_INVALID, "a client certificate needs its key, and a key its "
-					       "certificate");
+		return err_set(e, ERR_INVALID,
+			       "a client certificate needs its key, and a key its "
+			       "certificate");
 	if (!loop_curlm(l))
 		return err_set(e, ERR_INTERNAL, "libcurl does not start");
 	h = xcalloc(1, sizeof(*h));
@@ -105,7 +106,7 @@ struct batch {
 		struct batch *batch;
 		struct http_call *call;
 		bool done;
-	} *jobs;
+	} * jobs;
 };
 
 static void batch_fill(struct batch *b, size_t max_parallel);
@@ -154,7 +155,8 @@ size_t http_do_all(struct http *h, const struct http_req *q, struct http_resp *r
 		   size_t n, size_t max_parallel)
 {
 	autofree struct job *jobs = xcalloc(n ? n : 1, sizeof(*jobs));
-	struct batch b = {.h = h, .q = q, .r = r, .errs = errs, .n = n, .done = n == 0, .jobs = jobs};
+	struct batch b = {
+		.h = h, .q = q, .r = r, .errs = errs, .n = n, .done = n == 0, .jobs = jobs};
 	struct err e = ERR_INIT;
 
 	for (size_t i = 0; i < n; i++) {

@@ -27,19 +27,19 @@ struct http_call {
 	bool streaming;
 	struct http_stream_cb cb;
 	struct buf pending; /* stream bytes not handed out yet */
-	size_t scanned;     /* of them known to have no newline */
+	size_t scanned;	    /* of them known to have no newline */
 
 	struct http_resp resp;
 	struct err err;
 	struct loop_timer *timer;
 	ns_t started, timeout;
 	char detail[CURL_ERROR_SIZE];
-	bool head;      /* response headers are complete */
+	bool head;	/* response headers are complete */
 	bool head_told; /* ... and the owner knows */
-	bool finished;  /* the outcome is in resp and err */
-	bool poked;     /* advance() is due */
+	bool finished;	/* the outcome is in resp and err */
+	bool poked;	/* advance() is due */
 	bool advancing;
-	bool dead;      /* freed by its owner while advancing */
+	bool dead; /* freed by its owner while advancing */
 };
 
 static void advance(void *arg);
@@ -144,8 +144,9 @@ static size_t on_send(char *out, size_t size, size_t n, void *arg)
 }
 
 /*
- * libcurl repeats a request by itself when a kept connection turns out to be closed without a reply.
- * Right for all that can be repeated; a POST might have been carried out, so its owner decides.
+ * libcurl repeats a request by itself when a kept connection turns out to be closed without a
+ * reply. Right for all that can be repeated; a POST might have been carried out, so its owner
+ * decides.
  */
 static int on_request(void *arg, char *to UNUSED, char *from UNUSED, int to_port UNUSED,
 		      int from_port UNUSED)
@@ -293,7 +294,8 @@ static void hand_out(struct http_call *c)
 
 static void hand_out_end(struct http_call *c)
 {
-	/* A last line without a newline counts when the peer ended on purpose; else it is half a line. */
+	/* A last line without a newline counts when the peer ended on purpose; else it is half a
+	 * line. */
 	if (c->streaming && !c->cb.data && c->pending.len && c->err.code == ERR_OK)
 		c->cb.line(c->pending.data, c->pending.len, c->cb.arg);
 	if (c->dead)
@@ -345,12 +347,12 @@ void http_call_free(struct http_call *c)
 
 /* --- the start of a transfer ------------------------------------------------------------------ */
 
-#define OPT(c, option, value)                                                               \
-	do {                                                                                \
-		CURLcode _rc = curl_easy_setopt((c)->easy, CURLOPT_##option, value);        \
-		if (_rc != CURLE_OK && (c)->err.code == ERR_OK)                             \
-			err_set(&(c)->err, ERR_INTERNAL, "libcurl: " #option ": %s",        \
-				curl_easy_strerror(_rc));                                   \
+#define OPT(c, option, value)                                                                      \
+	do {                                                                                       \
+		CURLcode _rc = curl_easy_setopt((c)->easy, CURLOPT_##option, value);               \
+		if (_rc != CURLE_OK && (c)->err.code == ERR_OK)                                    \
+			err_set(&(c)->err, ERR_INTERNAL, "libcurl: " #option ": %s",               \
+				curl_easy_strerror(_rc));                                          \
 	} while (0)
 
 static struct curl_blob blob(char *s)
@@ -467,8 +469,7 @@ static void set_method(struct http_call *c, const struct http_req *q)
 		OPT(c, READDATA, c);
 		OPT(c, SEEKFUNCTION, on_rewind);
 		OPT(c, SEEKDATA, c);
-	} else if (c->post || streq(q->method, "PUT") ||
-		   streq(q->method, "PATCH")) {
+	} else if (c->post || streq(q->method, "PUT") || streq(q->method, "PATCH")) {
 		OPT(c, POST, 1L);
 		OPT(c, POSTFIELDSIZE, 0L);
 		OPT(c, POSTFIELDS, "");

@@ -43,7 +43,8 @@ static int check_scheme(const struct http *h, const struct http_target *t, const
 	return err_hint(e, "use https");
 }
 
-/* libcurl checks the certificate against the URL's host: so the URL names it, and we connect elsewhere. */
+/* libcurl checks the certificate against the URL's host: so the URL names it, and we connect
+ * elsewhere. */
 static int rename_host(struct http_target *t, const struct http *h, CURLU *u, const char *host,
 		       const char *port, struct err *e)
 {
@@ -210,7 +211,8 @@ static const struct cause *find_cause(int code)
 	return &other;
 }
 
-/* How TLS 1.3 and 1.2 say no to our certificate: an alert, at the handshake or at the first read. */
+/* How TLS 1.3 and 1.2 say no to our certificate: an alert, at the handshake or at the first read.
+ */
 static bool is_tls_refusal(const char *detail)
 {
 	return strstr(detail, "alert") &&

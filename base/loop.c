@@ -78,7 +78,8 @@ int loop_new(struct loop **out, struct err *e)
 
 	l->signal_fd = -1;
 	l->deferred_end = &l->deferred;
-	/* Pipes of children, and libcurl with NOSIGNAL: both would be killed by their peer otherwise. */
+	/* Pipes of children, and libcurl with NOSIGNAL: both would be killed by their peer
+	 * otherwise. */
 	signal(SIGPIPE, SIG_IGN);
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll < 0) {
@@ -147,8 +148,8 @@ int loop_fd_add(struct loop_fd **out, struct loop *l, int fd, unsigned events, l
 	if (events && epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev) < 0) {
 		free(f);
 		if (errno == EPERM)
-			return err_set(e, ERR_INVALID, "descriptor %d cannot be waited for: a file?",
-				       fd);
+			return err_set(e, ERR_INVALID,
+				       "descriptor %d cannot be waited for: a file?", fd);
 		return err_set(e, ERR_IO, "epoll_ctl: %s", strerror(errno));
 	}
 	l->fds++;
@@ -310,7 +311,8 @@ void loop_timer_free(struct loop_timer *t)
 	free(t);
 }
 
-/* First all that are due are set aside: one that arms itself for now again waits for the next turn. */
+/* First all that are due are set aside: one that arms itself for now again waits for the next turn.
+ */
 static void run_timers(struct loop *l)
 {
 	ns_t now = clock_mono();

@@ -31,11 +31,11 @@ void loop_fd_del(struct loop_fd *f); /* NULL is fine; safe inside any callback *
 
 /* loop_timer_new - a timer that is not armed. fn runs once per arming, from the loop. */
 struct loop_timer *loop_timer_new(struct loop *l, loop_fn *fn, void *arg);
-void loop_timer_at(struct loop_timer *t, ns_t mono);    /* arms or re-arms */
+void loop_timer_at(struct loop_timer *t, ns_t mono); /* arms or re-arms */
 void loop_timer_after(struct loop_timer *t, ns_t delay);
 void loop_timer_stop(struct loop_timer *t);
 bool loop_timer_armed(const struct loop_timer *t);
-void loop_timer_free(struct loop_timer *t);             /* NULL is fine; safe inside any callback */
+void loop_timer_free(struct loop_timer *t); /* NULL is fine; safe inside any callback */
 
 /*
  * loop_signals - SIGINT and SIGTERM end waits with ERR_CANCELLED from now on.
@@ -60,9 +60,9 @@ int loop_sleep(struct loop *l, ns_t duration, struct err *e) MUST_CHECK;
 int loop_wait_cleanup(struct loop *l, const bool *done, ns_t deadline, struct err *e) MUST_CHECK;
 /*
  * loop_run - the outer level of a daemon: turns until loop_stop() or a signal (both are success:
- * see loop_signalled). Before the first turn and after each it calls idle(arg), from which, and only
- * from which, loop_wait may be used. idle does all there is to do: the next turn may sleep for long.
- * NULL idle is fine.
+ * see loop_signalled). Before the first turn and after each it calls idle(arg), from which, and
+ * only from which, loop_wait may be used. idle does all there is to do: the next turn may sleep for
+ * long. NULL idle is fine.
  */
 int loop_run(struct loop *l, loop_fn *idle, void *arg, struct err *e) MUST_CHECK;
 void loop_stop(struct loop *l);
@@ -74,9 +74,9 @@ void loop_stop(struct loop *l);
 ns_t loop_deadline(struct loop *l, ns_t mono);
 
 /*
- * For base/http*.c only. loop_curlm - the CURLM, made when first asked for; NULL when libcurl cannot
- * start. loop_curl_done - who is told of a finished transfer, after curl_multi_perform has returned.
- * loop_curl_streams - so many more (or fewer) connections are held by streams.
+ * For base/http*.c only. loop_curlm - the CURLM, made when first asked for; NULL when libcurl
+ * cannot start. loop_curl_done - who is told of a finished transfer, after curl_multi_perform has
+ * returned. loop_curl_streams - so many more (or fewer) connections are held by streams.
  */
 void *loop_curlm(struct loop *l);
 void loop_curl_done(struct loop *l, void (*fn)(void *easy, int curl_code));

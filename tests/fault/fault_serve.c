@@ -32,7 +32,8 @@ static bool conn_write(struct fault_conn *c, const char *bytes, size_t n)
 	return true;
 }
 
-/* --- requests ----------------------------------------------------------------------------------- */
+/* --- requests -----------------------------------------------------------------------------------
+ */
 
 /* Reads until the buffer has n bytes (or, with n = 0, a whole head: its length goes to *head). */
 static bool fill(struct fault_conn *c, struct buf *in, size_t n, size_t *head)
@@ -99,7 +100,8 @@ static struct fault_request *read_request(struct fault_conn *c, struct buf *in)
 	return r;
 }
 
-/* --- replies ------------------------------------------------------------------------------------ */
+/* --- replies ------------------------------------------------------------------------------------
+ */
 
 struct reply {
 	struct fault_conn *c;

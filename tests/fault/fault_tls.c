@@ -9,12 +9,12 @@
 
 #include "tests/fault/fault_internal.h"
 
-#define MUST(condition)                                                  \
-	do {                                                             \
-		if (!(condition)) {                                      \
-			fprintf(stderr, "fault server: %s\n", #condition); \
-			abort();                                         \
-		}                                                        \
+#define MUST(condition)                                                                            \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			fprintf(stderr, "fault server: %s\n", #condition);                         \
+			abort();                                                                   \
+		}                                                                                  \
 	} while (0)
 
 static void add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
@@ -39,8 +39,8 @@ static X509 *make_cert(const char *name, EVP_PKEY *key, X509 *issuer, EVP_PKEY *
 	X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
 	X509_gmtime_adj(X509_getm_notAfter(cert), 24 * 3600);
 	X509_set_pubkey(cert, key);
-	MUST(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
-					(const unsigned char *)name, -1, -1, 0) == 1);
+	MUST(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name,
+					-1, -1, 0) == 1);
 	X509_set_issuer_name(cert, X509_get_subject_name(issuer ? issuer : cert));
 	if (!issuer) {
 		add_extension(cert, cert, NID_basic_constraints, "critical,CA:TRUE");

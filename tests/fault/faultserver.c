@@ -17,15 +17,16 @@
 #include "tests/fault/fault_internal.h"
 
 /* A check that stays in every build: a broken test server must not look like a finding. */
-#define MUST(condition)                                                                      \
-	do {                                                                                 \
-		if (!(condition)) {                                                          \
-			fprintf(stderr, "fault server: %s: %s\n", #condition, strerror(errno)); \
-			abort();                                                             \
-		}                                                                            \
+#define MUST(condition)                                                                            \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			fprintf(stderr, "fault server: %s: %s\n", #condition, strerror(errno));    \
+			abort();                                                                   \
+		}                                                                                  \
 	} while (0)
 
-/* --- matching ----------------------------------------------------------------------------------- */
+/* --- matching -----------------------------------------------------------------------------------
+ */
 
 static bool query_has(const char *query, const char *term, size_t len)
 {
@@ -128,7 +129,8 @@ enum fault_answer fault_take(struct fault *f, struct fault_request *r,
 	return answer;
 }
 
-/* --- scripts ------------------------------------------------------------------------------------ */
+/* --- scripts ------------------------------------------------------------------------------------
+ */
 
 void fault_add(struct fault *f, bool always, const char *method, const char *target,
 	       const struct fault_act *acts)
@@ -259,7 +261,8 @@ void fault_reset_connections(struct fault *f, unsigned n)
 	pthread_mutex_unlock(&f->lock);
 }
 
-/* --- what came ---------------------------------------------------------------------------------- */
+/* --- what came ----------------------------------------------------------------------------------
+ */
 
 size_t fault_count(struct fault *f)
 {
@@ -345,7 +348,8 @@ void fault_clear(struct fault *f)
 	pthread_mutex_unlock(&f->lock);
 }
 
-/* --- torture ------------------------------------------------------------------------------------ */
+/* --- torture ------------------------------------------------------------------------------------
+ */
 
 void fault_fail_at(struct fault *f, size_t k, enum fault_how how)
 {
@@ -373,7 +377,8 @@ size_t fault_torture(struct fault *f, enum fault_how how,
 	return n;
 }
 
-/* --- life --------------------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------------------------------
+ */
 
 /* Threads whose connection has ended are joined here and at the stop. */
 static void reap(struct fault *f, bool all)

@@ -211,14 +211,15 @@ static void a_timeout_ends_the_child_with_its_grandchildren(void **state)
 	struct noted p = {0};
 	ns_t start = clock_mono();
 
-	run_fails(f,
-		  &(struct child_opts){
-			  .argv = ARGV("sh", "-c", "sleep 300 & echo $!; sleep 301 & echo $!; wait"),
-			  .timeout = 200 * NS_MS,
-			  .on_line = note_pid,
-			  .arg = &p,
-		  },
-		  ERR_TIMEOUT);
+	run_fails(
+		f,
+		&(struct child_opts){
+			.argv = ARGV("sh", "-c", "sleep 300 & echo $!; sleep 301 & echo $!; wait"),
+			.timeout = 200 * NS_MS,
+			.on_line = note_pid,
+			.arg = &p,
+		},
+		ERR_TIMEOUT);
 	assert_string_equal(f->e.msg, "sh: timed out");
 	assert_true(clock_mono() - start < 3 * NS_SEC);
 	check_gone(&p, 2);
@@ -232,8 +233,9 @@ static void who_ignores_sigterm_is_killed_five_seconds_later(void **state)
 
 	run_fails(f,
 		  &(struct child_opts){
-			  .argv = ARGV("sh", "-c",
-				       "trap '' TERM; (trap '' TERM; exec sleep 300) & echo $!; wait"),
+			  .argv = ARGV(
+				  "sh", "-c",
+				  "trap '' TERM; (trap '' TERM; exec sleep 300) & echo $!; wait"),
 			  .timeout = 100 * NS_MS,
 			  .on_line = note_pid,
 			  .arg = &p,
@@ -286,11 +288,13 @@ static void a_child_has_no_blocked_or_ignored_signals_and_no_descriptors_of_ours
 
 	assert_ok(loop_signals(f->l, &f->e), &f->e);
 	run_ok(f, &(struct child_opts){
-			  .argv = ARGV("sh", "-c",
-				       "grep -E '^Sig(Blk|Ign)' /proc/self/status; ls /proc/self/fd")});
+			  .argv = ARGV(
+				  "sh", "-c",
+				  "grep -E '^Sig(Blk|Ign)' /proc/self/status; ls /proc/self/fd")});
 	/* The upper bits are the two signals that glibc keeps for itself. */
 	close(leak);
-	assert_int_equal(sscanf(buf_str(&f->r.out), "SigBlk: %llx SigIgn: %llx", &blocked, &ignored), 2);
+	assert_int_equal(
+		sscanf(buf_str(&f->r.out), "SigBlk: %llx SigIgn: %llx", &blocked, &ignored), 2);
 	assert_int_equal(blocked & 0x7fffffff, 0);
 	assert_int_equal(ignored & 0x7fffffff, 0);
 	assert_has(buf_str(&f->r.out), "\n0\n1\n2\n3\n");
@@ -335,7 +339,8 @@ static void a_line_longer_than_64_kib_is_cut(void **state)
 	struct lines n = {0};
 
 	run_ok(f, &(struct child_opts){
-			  .argv = ARGV("sh", "-c", "head -c 200000 /dev/zero | tr '\\0' x; echo; echo y"),
+			  .argv = ARGV("sh", "-c",
+				       "head -c 200000 /dev/zero | tr '\\0' x; echo; echo y"),
 			  .on_line = count_line,
 			  .arg = &n,
 		  });
@@ -355,7 +360,8 @@ static void the_loop_goes_on_while_a_child_runs(void **state)
 {
 	struct fixture *f = *state;
 	int ticks = 0;
-	struct loop_timer *t = loop_timer_new(f->l, the_loop_goes_on_while_a_child_runs_tick, &ticks);
+	struct loop_timer *t = loop_timer_new(f->l, the_loop_goes_on_while_a_child_runs_tick,
+					      &ticks);
 
 	loop_timer_after(t, 10 * NS_MS);
 	run_ok(f, &(struct child_opts){.argv = ARGV("sleep", "0.2")});

@@ -72,8 +72,8 @@ static const struct {
 	size_t body;
 	bool chunk_free; /* a Content-Length is expected */
 } sendings[] = {
-	{"PUT", 3, true}, {"PATCH", 3, true},      {"POST", 3, true},  {"DELETE", 3, true},
-	{"PUT", 0, true}, {"POST", 0, true},       {"PATCH", 0, true}, {"DELETE", 0, false},
+	{"PUT", 3, true},  {"PATCH", 3, true},	   {"POST", 3, true},	    {"DELETE", 3, true},
+	{"PUT", 0, true},  {"POST", 0, true},	   {"PATCH", 0, true},	    {"DELETE", 0, false},
 	{"GET", 0, false}, {"PUT", 2000000, true}, {"POST", 2000000, true},
 };
 
@@ -142,8 +142,9 @@ static void a_header_with_a_newline_is_refused(void **state)
 
 static void gzip_is_asked_for_and_unpacked(void **state)
 {
-	static const char packed[] = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\x07"
-				     "\x00\x86\xa6\x10\x36\x05\x00\x00\x00";
+	static const char packed[] =
+		"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\x07"
+		"\x00\x86\xa6\x10\x36\x05\x00\x00\x00";
 	struct fixture *f = *state;
 	autofree char *accepted = NULL;
 
@@ -193,8 +194,7 @@ static void a_body_over_its_limit_is_invalid_with_or_without_a_length(void **sta
 	fault_script(f->s, "GET", "/x", FAULT_CHUNK("01234"), FAULT_CHUNK("56789"));
 	for (int i = 0; i < 2; i++) {
 		request_fails(
-			f,
-			&(struct http_req){.method = "GET", .url = url(f, "/x"), .max_body = 9},
+			f, &(struct http_req){.method = "GET", .url = url(f, "/x"), .max_body = 9},
 			ERR_INVALID);
 		assert_has(f->e.msg, "/x: reply: ");
 		err_clear(&f->e);
@@ -222,7 +222,8 @@ static void a_reply_must_end_within_the_timeout(void **state)
 	ns_t start = clock_mono();
 
 	fault_script(f->s, "GET", "/silent", FAULT_HOLD);
-	fault_script(f->s, "GET", "/slow", FAULT_DRIP("0123456789012345678901234567890123456789", 50));
+	fault_script(f->s, "GET", "/slow",
+		     FAULT_DRIP("0123456789012345678901234567890123456789", 50));
 	request_fails(f,
 		      &(struct http_req){.method = "GET",
 					 .url = url(f, "/silent?token=hush"),
@@ -233,8 +234,7 @@ static void a_reply_must_end_within_the_timeout(void **state)
 	err_clear(&f->e);
 	request_fails(
 		f,
-		&(struct http_req){
-			.method = "GET", .url = url(f, "/slow"), .timeout = 300 * NS_MS},
+		&(struct http_req){.method = "GET", .url = url(f, "/slow"), .timeout = 300 * NS_MS},
 		ERR_TIMEOUT);
 	assert_has(f->e.msg, "/slow: no complete reply within 300ms");
 	assert_true(clock_mono() - start < 3 * NS_SEC);
@@ -343,8 +343,7 @@ static void only_https_is_spoken_except_where_plain_http_is_allowed(void **state
 			  &f->e);
 		assert_int_equal(http_do(h, &q, &f->r, &f->e), -1);
 		if ((f->e.code == ERR_UNAVAILABLE) != schemes[i].allowed ||
-		    (f->e.code == ERR_INVALID) == schemes[i].allowed ||
-		    strstr(f->e.msg, "hush"))
+		    (f->e.code == ERR_INVALID) == schemes[i].allowed || strstr(f->e.msg, "hush"))
 			fail_msg("%s: %s: %s", schemes[i].url, err_name(f->e.code), f->e.msg);
 		err_clear(&f->e);
 	}
@@ -392,7 +391,8 @@ static void a_batch_runs_four_at_a_time_and_tells_each_outcome(void **state)
 	struct err errs[12];
 
 	for (size_t i = 0; i < 12; i++)
-		q[i] = (struct http_req){.method = "GET", .url = url(f, "/x"), .timeout = 2 * NS_SEC};
+		q[i] = (struct http_req){
+			.method = "GET", .url = url(f, "/x"), .timeout = 2 * NS_SEC};
 	q[3].url = url(f, "/reset");
 	q[5].url = "ftp://127.0.0.1/";
 	fault_always(f->s, "GET", "/x", FAULT_DELAY(20), FAULT_BODY("x"));
@@ -476,7 +476,8 @@ static void tls_checks_both_sides(void **state)
 		assert_ok(http_new(&h, f->l, &o, &f->e), &f->e);
 		http_resp_release(&f->r);
 		err_clear(&f->e);
-		if (http_do(h, &(struct http_req){.method = "GET", .url = where}, &f->r, &f->e) == 0)
+		if (http_do(h, &(struct http_req){.method = "GET", .url = where}, &f->r, &f->e) ==
+		    0)
 			assert_string_equal(buf_str(&f->r.body), "safe");
 		if (f->e.code != id->code)
 			fail_msg("case %zu: %s: %s", i, err_name(f->e.code), f->e.msg);
@@ -527,9 +528,8 @@ static void tls_to_a_plain_port_says_so(void **state)
 	struct fixture *f = *state;
 	autofree char *where = xasprintf("https%s/", fault_url(f->s) + strlen("http"));
 
-	assert_int_equal(http_do(f->h, &(struct http_req){.method = "GET", .url = where}, &f->r,
-				 &f->e),
-			 -1);
+	assert_int_equal(
+		http_do(f->h, &(struct http_req){.method = "GET", .url = where}, &f->r, &f->e), -1);
 	assert_int_equal(f->e.code, ERR_UNAVAILABLE);
 }
 

@@ -8,7 +8,7 @@ struct watch {
 	struct http_call *call;
 	char text[512]; /* "H200 [line] ... E" */
 	size_t lines, bytes;
-	char free_at;   /* 'H', 'L', 'E': free the call in that callback */
+	char free_at; /* 'H', 'L', 'E': free the call in that callback */
 	bool done;
 	struct err e;
 	struct http_resp r;
@@ -414,7 +414,8 @@ static void requests_share_one_connection_while_a_watch_keeps_delivering(void **
 	end_watch(&w);
 }
 
-/* libcurl counts the connections of watches among those that it keeps: ours must not crowd out the rest. */
+/* libcurl counts the connections of watches among those that it keeps: ours must not crowd out the
+ * rest. */
 static void twenty_watches_leave_the_request_connection_alive(void **state)
 {
 	struct fixture *f = *state;

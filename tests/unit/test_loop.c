@@ -382,8 +382,9 @@ static void a_descriptor_without_interest_does_not_spin_on_a_hang_up(void **stat
 	getrusage(RUSAGE_SELF, &before);
 	assert_int_equal(loop_sleep(p.tr.l, 100 * NS_MS, &e), 0);
 	getrusage(RUSAGE_SELF, &after);
-	assert_true(after.ru_utime.tv_sec + after.ru_stime.tv_sec -
-			    before.ru_utime.tv_sec - before.ru_stime.tv_sec <= 1);
+	assert_true(after.ru_utime.tv_sec + after.ru_stime.tv_sec - before.ru_utime.tv_sec -
+			    before.ru_stime.tv_sec <=
+		    1);
 	assert_true(after.ru_nvcsw - before.ru_nvcsw < 50);
 	assert_string_equal(p.tr.text, "");
 	loop_fd_events(p.f[0], LOOP_READ);

@@ -130,6 +130,26 @@ static void a_resource_with_everything_is_fine(void **state UNUSED)
 		fail_msg("%s: %s", cause.path, cause.msg);
 }
 
+static void the_examples_are_fine(void **state UNUSED)
+{
+	static const struct { const char *file, *at; } examples[] = {
+		{"examples/presto.yaml", "0"}, {"examples/local.yaml", "0.presto"}, {"examples/existing.yaml", "0.presto"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(examples); i++) {
+		autojson json_t *docs = NULL;
+		autojson json_t *r = yaml("{apiVersion: starburstdata.com/v1, kind: Presto}");
+		struct presto_cause cause;
+		struct err e = ERR_INIT;
+
+		if (y2j_file(&docs, NULL, examples[i].file, Y2J_OWN, &e) < 0)
+			fail_msg("%s", e.msg);
+		jx_merge(r, jx_path(docs, examples[i].at));
+		if (presto_check(&cause, 1, r))
+			fail_msg("%s: %s: %s", examples[i].file, cause.path, cause.msg);
+	}
+}
+
 static void everything_wrong_is_counted_and_only_what_fits_is_told(void **state UNUSED)
 {
 	autojson json_t *r = yaml(
@@ -287,6 +307,7 @@ int main(void)
 		cmocka_unit_test(each_wrong_resource_is_refused_at_its_place),
 		cmocka_unit_test(a_resource_without_anything_is_fine),
 		cmocka_unit_test(a_resource_with_everything_is_fine),
+		cmocka_unit_test(the_examples_are_fine),
 		cmocka_unit_test(everything_wrong_is_counted_and_only_what_fits_is_told),
 		cmocka_unit_test(a_finding_points_into_the_file),
 		cmocka_unit_test(what_does_not_fit_a_configmap_is_refused_with_the_numbers),

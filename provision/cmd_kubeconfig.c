@@ -1,0 +1,67 @@
+/* cmd_kubeconfig.c - a kubeconfig of the environment's cluster, for kubectl. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "provision/commands.h"
+#include "provision/target.h"
+
+struct options {
+	const char *file, *write;
+	bool force;
+};
+
+static const struct opt opts[] = {
+	TARGET_FILE_OPT(struct options),
+	{"write", 'w', OPT_TEXT, offsetof(struct options, write), "FILE", "write it there (mode 0600) instead of printing it", NULL},
+	{"force", 0, OPT_FLAG, offsetof(struct options, force), NULL, "with --write: replace a file that is there", NULL},
+	{0},
+};
+
+/* Somebody's only kubeconfig is easily overwritten and hard to get back. */
+static int write_it(struct app *a, const struct options *o, const char *text, struct err *e)
+{
+	if (file_exists(o->write) && !o->force) {
+		err_set(e, ERR_EXISTS, "%s is there already", o->write);
+		return err_hint(e, "give --write another file, or add --force to replace it");
+	}
+	if (file_write_atomic(o->write, text, strlen(text), 0600, e) < 0)
+		return -1;
+	if (a->json)
+		app_result_json(json_pack("{s:s}", "kubeconfig", o->write));
+	else
+		app_print("export KUBECONFIG=%s\n", o->write);
+	return 0;
+}
+
+static int run(struct app *a, int argc, char **argv, struct err *e)
+{
+	struct target t = TARGET_INIT;
+	struct options o = {0};
+	char *text = NULL;
+	int failed;
+
+	if (app_options(a, &cmd_kubeconfig, &o, &argc, argv, e) < 0 || app_start(a, e) < 0)
+		return -1;
+	failed = target_open(&t, a, o.file, argc ? argv[0] : NULL, false, e) < 0 || target_connect(&t, e) < 0;
+	if (!failed) {
+		text = kubeconfig_text(k8s_config_of(t.k), t.name ? t.name : "prestoctl");
+		if (o.write)
+			failed = write_it(a, &o, text, e) < 0;
+		else
+			app_print("%s", text);
+		mem_wipe(text, strlen(text));
+		free(text);
+	}
+	target_close(&t);
+	return failed ? -1 : 0;
+}
+
+const struct command cmd_kubeconfig = {
+	.name = "kubeconfig",
+	.args = "[NAME | -f FILE]",
+	.summary = "print or write a kubeconfig of the cluster; your own is never touched",
+	.opts = opts,
+	.max_args = 1,
+	.run = run,
+};

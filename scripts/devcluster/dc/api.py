@@ -33,9 +33,9 @@ class Api:
             return r.status, json.loads(data)
         return r.status, data.decode(errors="replace")
 
-    def ready(self):
+    def ready(self, timeout=2):
         """None when the server serves, else what it still lacks."""
-        status, body = self.request("GET", "/readyz", timeout=2)
+        status, body = self.request("GET", "/readyz", timeout=timeout)
         if status == 200:
             return None
         if status == 0:

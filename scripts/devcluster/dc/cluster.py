@@ -27,7 +27,8 @@ VOLUMES = "/tmp/hostpath_pv"        # where the controller manager's host-path p
 # were is kept where a reboot forgets it, as it does the settings.
 KERNEL_WAS = "/run/prestoctl-devcluster-kernel.json"
 KERNEL = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops",
-          "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes")
+          "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes", "fs/inotify/max_user_instances")
+INOTIFY_LEAST = 1024                # a node takes eight, and 128 is a common limit for all of root's programs
 PROGRAMS = {"etcd": "etcd-server", "containerd": "containerd", "runc": "runc", "ipset": "ipset",
             "conntrack": "conntrack", "ip": "iproute2", "iptables": "iptables", "nsenter": "util-linux",
             "openssl": "openssl", "ctr": "containerd"}
@@ -263,7 +264,13 @@ class Cluster:
         self.net.make(self.nodes)
         for i in range(self.nodes):
             system.cgroup_make(f"{self.group}/node{i}")
+        for i in range(self.nodes):
+            lacking = system.cgroup_lacks(f"{self.group}/node{i}", ("cpu", "cpuset", "memory", "pids"))
+            if lacking:
+                raise Fail(f"control groups lack the controllers {' '.join(lacking)}",
+                           "boot with them enabled; inside a container, give it the host's control groups")
         remember_kernel()
+        raise_inotify()
         system.cgroup_weight(self.group, 2 * os.cpu_count())
 
     def _stop_node(self, i):
@@ -457,7 +464,7 @@ class Cluster:
         nodes, missing = [], "not started"
         if os.path.exists(self.pki.path("admin.crt")) and components:
             api = Api(self.server, self.pki)
-            missing = api.ready()
+            missing = api.ready(timeout=5 if all(c["running"] for c in components.values()) else 2)
             for n in (api.items("/api/v1/nodes") or []) if missing is None else []:
                 nodes.append({"name": n["metadata"]["name"], "ready": node_ready(n),
                               "cpu": n["status"]["allocatable"]["cpu"],
@@ -496,6 +503,14 @@ def remember_kernel():
         system.write_file(KERNEL_WAS, json.dumps({k: system.read_text(f"/proc/sys/{k}", "").strip() for k in KERNEL}))
 
 
+def raise_inotify():
+    path = "/proc/sys/fs/inotify/max_user_instances"
+    with contextlib.suppress(OSError, ValueError):
+        if int(system.read_text(path)) < INOTIFY_LEAST:
+            with open(path, "w", encoding="ascii") as f:
+                f.write(str(INOTIFY_LEAST))
+
+
 def restore_kernel():
     """Unless another cluster with nodes, of whatever state folder, is still there."""
     if any(glob.glob(f"{root}/devcluster-*/node0") for root in system.cgroup_roots()):
@@ -515,6 +530,8 @@ def _forget_shims(folder):
         if address.startswith("unix:///run/containerd/s/"):
             with contextlib.suppress(OSError):
                 os.unlink(address[len("unix://"):])
+                os.rmdir("/run/containerd/s")       # the last one takes the folders along
+                os.rmdir("/run/containerd")
 
 
 def _remove_tree(folder):

@@ -270,6 +270,16 @@ def _enable_controllers(folder):
                 f.write(f"+{controller}")
 
 
+def cgroup_lacks(group, wanted):
+    """Which of these controllers a group does not have."""
+    if cgroup_is_v2():
+        have = read_text(f"/sys/fs/cgroup/{group}/cgroup.controllers", "").split()
+    else:
+        lines = (x.split() for x in read_text("/proc/mounts").splitlines())
+        have = [o for fields in lines if fields[2] == "cgroup" for o in fields[3].split(",")]
+    return [x for x in wanted if x not in have]
+
+
 def _copy_cpuset(above, path):
     """In version 1 a cpuset takes no process before it has been given processors and memory."""
     for name in ("cpuset.cpus", "cpuset.mems"):

@@ -135,6 +135,9 @@ int exec_decode(struct exec_answer *out, const char *text, size_t len, const cha
 						"together");
 	if (check_token(token, e) < 0)
 		return -1;
+	/* Some say year 9999 for "never", which is beyond our clock. */
+	if (until && strspn(until, "0123456789") == 4 && strncmp(until, "2262", 4) >= 0)
+		until = NULL;
 	if (until && time_parse(&expiry, until, e) < 0)
 		return err_wrap(e, "expirationTimestamp");
 	out->token = token ? xstrdup(token) : NULL;

@@ -135,14 +135,13 @@ static int failed(struct apply_report *rep, struct applier *a, const struct appl
 {
 	bool other = why->code == ERR_CONFLICT || why->code == ERR_EXISTS ||
 		     (why->code == ERR_INVALID && strstr(why->msg, "metadata.uid"));
+	struct err asked = ERR_INIT;
 
 	if (why->code == ERR_CANCELLED) {
 		*e = *why;
 		return -1;
 	}
 	if (other) {
-		struct err asked = ERR_INIT;
-
 		if (look(rep, a, o, want, &asked) == 0)
 			return 0;
 		if (asked.code == ERR_CANCELLED) {
@@ -230,7 +229,7 @@ static int apply_wave(struct apply_report *rep, struct applier *a, const struct 
 		else if (s.action != NOTHING)
 			steps[n++] = s;
 		else if (s.live)
-			freep(&held[i].foreign);
+			free(TAKE(held[i].foreign));
 	}
 	if (n)
 		rc = send_wave(rep, a, o, steps, n, e);
@@ -329,6 +328,6 @@ void apply_report_release(struct apply_report *rep)
 	buf_release(&rep->made);
 	buf_release(&rep->changed);
 	buf_release(&rep->removed);
-	freep(&rep->taken);
-	freep(&rep->refused);
+	free(TAKE(rep->taken));
+	free(TAKE(rep->refused));
 }

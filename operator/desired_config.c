@@ -15,12 +15,13 @@
 #define GIB             ((int64_t)1 << 30)
 #define CONFIG_MAX      ((1u << 20) - (16u << 10)) /* the API server takes 1 MiB with names and metadata */
 #define BIG_HEAP        (8 * GIB)
+#define SIZE_TEXT       32 /* room for a number or a token */
 
 /* The four sizes as texts: numbers, or tokens which the agent fills in on a node whose memory we do not know. */
 struct sizes {
 	bool whole_node, big_heap;
-	char xmx[MEMORY_TEXT_SIZE], headroom[MEMORY_TEXT_SIZE], total[MEMORY_TEXT_SIZE], user[MEMORY_TEXT_SIZE];
-	char query_max[MEMORY_TEXT_SIZE];
+	char xmx[SIZE_TEXT], headroom[SIZE_TEXT], total[SIZE_TEXT], user[SIZE_TEXT];
+	char query_max[SIZE_TEXT];
 };
 
 static int sizes_of(struct sizes *out, const struct presto *p, enum role role, struct err *e)

@@ -92,7 +92,7 @@ static bool covers_list(struct walk *w, const char *name, const json_t *want, co
 	for (size_t i = 0; i < json_array_size(want); i++) {
 		const json_t *item = json_array_get(want, i);
 		const json_t *other = key ? find_keyed(live, key, item) : json_array_get(live, i);
-		char at[16];
+		char at[24];
 		size_t old;
 
 		snprintf(at, sizeof(at), "%zu", i);

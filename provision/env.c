@@ -52,7 +52,7 @@ static void check_schema(struct source *s, const json_t *doc)
 	for (size_t i = 0; i < n && i < ENV_FINDINGS; i++) {
 		char pointer[sizeof(found[i].pointer) + sizeof(ROOT)];
 
-		snprintf(pointer, sizeof(pointer), ROOT "%s", found[i].pointer);
+		snprintf(pointer, sizeof(pointer), ROOT "%.*s", (int)sizeof(found[i].pointer) - 1, found[i].pointer);
 		complain(s, pointer, found[i].key, "%s", found[i].msg);
 	}
 }

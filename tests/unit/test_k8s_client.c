@@ -160,7 +160,9 @@ static void reads_and_applies_are_repeated_after_5xx_and_lost_connections(void *
 		fault_script(s->f, NULL, CM "/a", FAULT_BODY(OBJ));
 		s->retries = 0;
 		assert_ok(i ? apply(s, &e) : get(s, &e), &e);
-		assert_int_equal(s->retries, 3);
+		/* A kept connection that is closed without a reply is replaced below us, unseen. */
+		assert_in_range(s->retries, 2, 3);
+		assert_int_equal(fault_count(s->f), 4);
 	}
 	assert_has(fault_request(s->f, 0)->target, "fieldManager=me%20%26%20co");
 	assert_has(fault_request(s->f, 0)->target, "force=true");

@@ -494,17 +494,28 @@ int loop_wait(struct loop *l, const bool *done, ns_t deadline, struct err *e)
 	return 0;
 }
 
-int loop_wait_cleanup(struct loop *l, const bool *done, ns_t deadline, struct err *e)
+void loop_tidy_begin(struct loop *l, struct loop_tidy *t)
 {
-	int signal_before = l->signal, rc;
-	ns_t bound_before = l->bound;
-
+	*t = (struct loop_tidy){l->signal, l->bound};
 	l->signal = 0;
 	l->bound = 0;
-	rc = loop_wait(l, done, deadline, e);
-	l->bound = bound_before;
+}
+
+void loop_tidy_end(struct loop *l, const struct loop_tidy *t)
+{
+	l->bound = t->bound;
 	if (!l->signal)
-		l->signal = signal_before;
+		l->signal = t->signal;
+}
+
+int loop_wait_cleanup(struct loop *l, const bool *done, ns_t deadline, struct err *e)
+{
+	struct loop_tidy t;
+	int rc;
+
+	loop_tidy_begin(l, &t);
+	rc = loop_wait(l, done, deadline, e);
+	loop_tidy_end(l, &t);
 	return rc;
 }
 

@@ -58,6 +58,13 @@ int loop_sleep(struct loop *l, ns_t duration, struct err *e) MUST_CHECK;
  * ends it, only a further signal does.
  */
 int loop_wait_cleanup(struct loop *l, const bool *done, ns_t deadline, struct err *e) MUST_CHECK;
+/* loop_tidy_begin, loop_tidy_end - the same for everything that waits between the two. */
+struct loop_tidy {
+	int signal;
+	ns_t bound;
+};
+void loop_tidy_begin(struct loop *l, struct loop_tidy *t);
+void loop_tidy_end(struct loop *l, const struct loop_tidy *t);
 /*
  * loop_run - the outer level of a daemon: turns until loop_stop() or a signal (both are success:
  * see loop_signalled). Before the first turn and after each it calls idle(arg), from which, and

@@ -17,7 +17,7 @@ packages_images=(ca-certificates gcc libc6-dev maven musl-tools python3 python3-
 # shellcheck disable=SC2034
 packages_lint=(clang-format-14 clang-tidy-14 clang-14 cppcheck shellcheck)
 # shellcheck disable=SC2034
-packages_test=(libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-yaml binutils skopeo openssl)
+packages_test=(libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-yaml binutils skopeo openssl time)
 
 # packages_missing GROUP... - prints the packages of these groups that are not installed.
 packages_missing() {

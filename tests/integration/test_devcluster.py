@@ -293,9 +293,13 @@ def test_down_leaves_nothing_of_a_cluster_with_pods_and_volumes(state, probe):
         dev.kubectl("wait", "--for=condition=Ready", "pod", "keeper", "--timeout=40s")
         volume = dev.kubectl("get", "pv", "-o", "jsonpath={.items[0].spec.hostPath.path}")
         assert dev.traces() and Path(volume).exists()
+        results = Path("/var/lib/cni/results")
+        sandboxes = [p.name.split("-")[-2] for p in results.glob(f"devcluster-{dev.name}.*-eth0")]
+        assert sandboxes
     finally:
         assert dev.run("down")["elapsed_ms"] < 10_000
     assert not dev.traces() and not Path(volume).exists()
+    assert not [p for p in results.iterdir() if p.name.split("-")[-2] in sandboxes]
     assert subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout == others
     assert Path("/proc/sys/vm/overcommit_memory").read_text(encoding="ascii") == kernel
     assert not dev.run("down")["changed"]

@@ -78,8 +78,8 @@ class Cluster:
         text = system.read_text(self.path("settings.json"), "{}")
         try:
             self.settings = json.loads(text)
-        except ValueError as e:
-            raise Fail(f"{self.path('settings.json')}: {e}", "run `devcluster down`") from e
+        except ValueError:
+            self.settings = {}      # as good as lost: `up` takes away what is left and begins anew
         if self.settings.get("cidr"):
             self.net = Net(self.name, self.settings["cidr"])
 
@@ -412,7 +412,7 @@ class Cluster:
             with report.step("network and groups"):
                 Net(self.name, self.cidr or "10.0.0.0/24").remove()
                 system.cgroup_remove(self.group)
-            restore_kernel()
+            restore_machine()
         with report.step("state"):
             _remove_tree(self.folder)
         return True
@@ -430,7 +430,10 @@ class Cluster:
 
     def _forget_addresses(self, node):
         """The CNI library keeps what it gave to each pod outside our folder."""
-        for path in glob.glob(f"/var/lib/cni/results/{self.group}.{node}-*"):
+        for path in glob.glob(f"/var/lib/cni/results/{self.group}.{node}-*-eth0"):
+            sandbox = path.removesuffix("-eth0").rsplit("-", 1)[1]
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"/var/lib/cni/results/cni-loopback-{sandbox}-lo")
             os.unlink(path)
 
     def refuse_foreign(self):
@@ -511,10 +514,13 @@ def raise_inotify():
                 f.write(str(INOTIFY_LEAST))
 
 
-def restore_kernel():
+def restore_machine():
     """Unless another cluster with nodes, of whatever state folder, is still there."""
     if any(glob.glob(f"{root}/devcluster-*/node0") for root in system.cgroup_roots()):
         return
+    with contextlib.suppress(OSError):          # the one path that a kubelet cannot be told
+        os.unlink("/var/lib/kubelet/device-plugins/kubelet.sock")
+        os.removedirs("/var/lib/kubelet/device-plugins")
     with contextlib.suppress(OSError, ValueError):
         for name, value in json.loads(system.read_text(KERNEL_WAS)).items():
             if value and system.read_text(f"/proc/sys/{name}", value).strip() != value:
@@ -554,6 +560,9 @@ def check_machine(control_plane_only):
     """One line for the first thing that this machine lacks."""
     if not control_plane_only and os.geteuid() != 0:
         raise Fail("nodes need root", "run it with sudo, or use --control-plane-only")
+    if not control_plane_only and os.path.exists("/var/lib/kubelet/config.yaml"):
+        raise Fail("this machine is a Kubernetes node already (/var/lib/kubelet/config.yaml)",
+                   "use that cluster, or another machine")
     needed = {"etcd", "openssl"} if control_plane_only else set(PROGRAMS)
     missing = sorted({PROGRAMS[x] for x in needed if not shutil.which(x, path=system.environment()["PATH"])})
     if not control_plane_only and not os.path.exists("/usr/lib/cni/bridge"):

@@ -125,11 +125,11 @@ class Recipes:
         argv = [self.bin("kube-controller-manager"), f"--kubeconfig={conf}",
                 f"--service-account-private-key-file={self.pki('sa.key')}", f"--root-ca-file={self.pki('ca.crt')}",
                 "--use-service-account-credentials", "--leader-elect=false", "--secure-port=0", "--profiling=false",
-                "--concurrent-deployment-syncs=10", "--kube-api-qps=100", "--kube-api-burst=200"]
+                "--concurrent-deployment-syncs=10", "--kube-api-qps=100", "--kube-api-burst=200",
+                f"--flex-volume-plugin-dir={self.c.path('flexvolume')}"]
         if not self.c.control_plane_only:
             argv += ["--enable-hostpath-provisioner", f"--cluster-cidr={network.PODS}", "--allocate-node-cidrs=false",
-                     "--pvclaimbinder-sync-period=2s",
-                     f"--flex-volume-plugin-dir={self.c.path('flexvolume')}"]
+                     "--pvclaimbinder-sync-period=2s"]
         return self._at0("kube-controller-manager", argv)
 
     def scheduler(self):

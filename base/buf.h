@@ -31,7 +31,7 @@ void buf_drop(struct buf *b, size_t n);
 /* buf_clear - empty, memory kept. buf_release - memory freed; the struct is empty and usable. */
 void buf_clear(struct buf *b);
 void buf_release(struct buf *b);
-const char *buf_str(const struct buf *b); /* never NULL; valid until the next change */
-char *buf_take(struct buf *b);            /* owned string, never NULL; the buffer is empty after */
+const char *buf_str(const struct buf *b) NEVER_NULL; /* never NULL; valid until the next change */
+char *buf_take(struct buf *b) NEVER_NULL; /* owned string, never NULL; the buffer is empty after */
 
 #endif

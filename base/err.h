@@ -57,6 +57,6 @@ enum err_code err_errno(int errnum);
 /* err_clear - back to ERR_INIT. */
 void err_clear(struct err *e);
 /* err_name - "invalid", "not found", ...: for logs and JSON output. Static string. */
-const char *err_name(enum err_code code);
+const char *err_name(enum err_code code) NEVER_NULL;
 
 #endif

@@ -33,8 +33,8 @@ bool file_exists(const char *path);
 /* file_remove - unlink; absent is fine. */
 int file_remove(const char *path, struct err *e) MUST_CHECK;
 /* path_join - "a/b"; owned. path_dir - folder part, "." when none; owned. */
-char *path_join(const char *a, const char *b);
-char *path_dir(const char *path);
+char *path_join(const char *a, const char *b) NEVER_NULL;
+char *path_dir(const char *path) NEVER_NULL;
 /* path_home - $HOME, else the password database; owned; NULL when neither. */
 char *path_home(void);
 

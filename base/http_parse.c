@@ -9,13 +9,13 @@
 
 #include "base/http_internal.h"
 
-static void curl_freep(char **s)
+static void free_curl_text(char **s)
 {
 	curl_free(*s);
 }
-#define autocurl AUTO(curl_freep)
+#define autocurl AUTO(free_curl_text)
 
-static void curl_urlp(CURLU **u)
+static void free_curl_url(CURLU **u)
 {
 	curl_url_cleanup(*u);
 }
@@ -63,7 +63,7 @@ static int rename_host(struct http_target *t, const struct http *h, CURLU *u, co
 
 int http_target_init(struct http_target *t, const struct http *h, const char *url, struct err *e)
 {
-	AUTO(curl_urlp) CURLU *u = curl_url();
+	AUTO(free_curl_url) CURLU *u = curl_url();
 	autocurl char *scheme = NULL, *host = NULL, *port = NULL, *path = NULL, *user = NULL;
 	CURLUcode rc;
 

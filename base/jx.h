@@ -57,13 +57,14 @@ const char **jx_keys(const json_t *object, size_t *n);
  */
 void jx_set(json_t *o, const char *path, json_t *v);
 /* jx_strf - new string value, never NULL: bytes that are not UTF-8 become question marks. */
-json_t *jx_strf(const char *fmt, ...) PRINTF_LIKE(1, 2);
+json_t *jx_strf(const char *fmt, ...) PRINTF_LIKE(1, 2) NEVER_NULL;
 /* jx_merge - deep merge of patch into base (RFC 7386: null removes). Neither is stolen. */
 void jx_merge(json_t *base, const json_t *patch);
 
 /* jx_canonical - compact text with sorted keys: what is hashed and compared. Owned, never NULL. */
-char *jx_canonical(const json_t *v);
-char *jx_pretty(const json_t *v); /* two-space indent, insertion order, no final newline. Owned. */
+char *jx_canonical(const json_t *v) NEVER_NULL;
+char *jx_pretty(const json_t *v)
+	NEVER_NULL; /* two-space indent, insertion order, no final newline. Owned. */
 
 /*
  * jx_items_each - hand out the elements of the top-level array "items" of a list body one at a

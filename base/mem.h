@@ -13,6 +13,7 @@
 #define AUTO(fn)          __attribute__((cleanup(fn)))
 #define UNUSED            __attribute__((unused))
 #define MUST_CHECK        __attribute__((warn_unused_result))
+#define NEVER_NULL        __attribute__((returns_nonnull))
 #define NORETURN          __attribute__((noreturn))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 #define ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
@@ -31,14 +32,14 @@ void freep(void *pointer_to_pointer);
 void fclosep(FILE **f);     /* NULL is fine; the result of fclose is ignored: check writes before */
 void closep(const int *fd); /* -1 is fine */
 
-void *xmalloc(size_t size);
-void *xcalloc(size_t n, size_t size);
-void *xrealloc(void *p, size_t size);
-void *xreallocarray(void *p, size_t n, size_t size);
-char *xstrdup(const char *s);
-char *xstrndup(const char *s, size_t max);
+void *xmalloc(size_t size) NEVER_NULL;
+void *xcalloc(size_t n, size_t size) NEVER_NULL;
+void *xrealloc(void *p, size_t size) NEVER_NULL;
+void *xreallocarray(void *p, size_t n, size_t size) NEVER_NULL;
+char *xstrdup(const char *s) NEVER_NULL;
+char *xstrndup(const char *s, size_t max) NEVER_NULL;
 /* xasprintf - a formatted string of its own, never NULL. */
-char *xasprintf(const char *fmt, ...) PRINTF_LIKE(1, 2);
+char *xasprintf(const char *fmt, ...) PRINTF_LIKE(1, 2) NEVER_NULL;
 
 /* mem_wipe - forget a secret; not optimised away. NULL is fine. */
 void mem_wipe(void *p, size_t len);

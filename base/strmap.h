@@ -9,7 +9,7 @@
 
 struct strmap;
 
-struct strmap *strmap_new(void (*free_value)(void *));
+struct strmap *strmap_new(void (*free_value)(void *)) NEVER_NULL;
 void strmap_free(struct strmap *m);
 /* strmap_get - NULL if absent. strmap_put frees a former value; strmap_del is false if absent. */
 void *strmap_get(const struct strmap *m, const char *key);

@@ -37,6 +37,6 @@ void y2j_marks_free(struct y2j_marks *m);
 void y2j_marks_freep(struct y2j_marks **m);
 /* y2j_emit - one document as block YAML in insertion order, strings quoted where a reader could
  * misread them, multi-line strings as literals. Owned text. */
-char *y2j_emit(const json_t *v);
+char *y2j_emit(const json_t *v) NEVER_NULL;
 
 #endif

@@ -14,8 +14,8 @@
 	x(operator)
 /* clang-format on */
 
-#define DECLARE(symbol)                                                                            \
-	extern const char presto_embed_##symbol[] __attribute__((visibility("hidden")));           \
+#define DECLARE(symbol)                                                                  \
+	extern const char presto_embed_##symbol[] __attribute__((visibility("hidden"))); \
 	extern const char presto_embed_##symbol##_end[] __attribute__((visibility("hidden")));
 MANIFESTS(DECLARE)
 

@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-#define MIB	 ((int64_t)1 << 20)
+#define MIB      ((int64_t)1 << 20)
 #define HEAP_MIN (64 * MIB)
 
 /*

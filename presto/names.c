@@ -8,7 +8,7 @@
 #include "base/sha256.h"
 
 #define UNIQUE_DIGITS 10
-#define KEPT	      (NAME_MAX_LEN - 1 - UNIQUE_DIGITS)
+#define KEPT          (NAME_MAX_LEN - 1 - UNIQUE_DIGITS)
 
 static void digest36(char out[UNIQUE_DIGITS + 1], const char *text)
 {

@@ -5,7 +5,7 @@
 
 #define CONFIGMAP_MAX ((size_t)1 << 20)
 #define CONFIGMAP_OUR (16u << 10) /* for names, labels and the files that we write ourselves */
-#define KEY_MAX	      253
+#define KEY_MAX       253
 
 /* Written by us from the other fields; a file of the same name would be lost or win silently. */
 static const char *const our_files[] = {"config.properties", "jvm.config", "node.properties",

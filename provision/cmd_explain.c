@@ -13,7 +13,7 @@ static const char *const field_types[] = {
 	[FIELD_STRING] = "text",     [FIELD_TEXT] = "text of several lines", [FIELD_INT] = "whole number",
 	[FIELD_NUMBER] = "number",   [FIELD_BOOL] = "true or false",         [FIELD_QUANTITY] = "amount",
 	[FIELD_ENUM] = "one of some words", [FIELD_MAP] = "map",             [FIELD_OBJECT] = "map",
-	[FIELD_LIST] = "list",
+	[FIELD_LIST] = "list",       [FIELD_GROUP] = "map",
 };
 
 static void wrapped(struct buf *out, const char *text, size_t indent)

@@ -196,7 +196,7 @@ static void check_pattern(struct walk *w, const json_t *schema, const char *text
 	matches = regexec(&re, text, 0, NULL, 0) == 0;
 	regfree(&re);
 	if (!matches)
-		found(w, false, "'%.60s' is not a %s; %s", text, place(w),
+		found(w, false, "'%.60s' is no %s; %s", text, place(w),
 		      jx_str_or(schema, "x-remedy", "see prestoctl explain"));
 }
 

@@ -4,7 +4,7 @@
  * in it, and losing it loses nothing, as everything made carries labels.
  *	{"version":1, "name":"local", "provider":"local", "namespace":"presto", "presto":"example",
  *	 "file":"/abs/local.yaml", "kubeconfig":"/abs/path" or absent, "context":"...", "server":"https://...",
- *	 "made":{"cluster":true}, "ready":true}
+ *	 "cluster":"default", "made":{"cluster":true}}
  */
 #ifndef PROVISION_STATE_H
 #define PROVISION_STATE_H

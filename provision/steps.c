@@ -78,8 +78,6 @@ static void diagnose(struct step_ctx *c)
 	struct err e = ERR_INIT;
 	bool fatal = false;
 
-	if (c->missing[0])
-		app_detail(c->app, "waited for: %s", c->missing);
 	if (!c->k || !c->pods[0])
 		return;
 	loop_deadline(c->app->loop, clock_mono() + DIAGNOSIS_TIME);
@@ -138,6 +136,10 @@ int steps_run(struct step_ctx *c, struct err *e)
 			continue;
 		if (e->code == ERR_TIMEOUT || (e->code == ERR_INVALID && c->pods[0]))
 			diagnose(c);
+		if (e->code == ERR_TIMEOUT && c->missing[0]) {
+			err_clear(e);
+			err_set(e, ERR_TIMEOUT, "timed out waiting for this: %s", c->missing);
+		}
 		if (e->code == ERR_TIMEOUT)
 			err_hint(e, "run the same command again, it goes on where it stopped; --timeout gives it more time");
 		return err_wrap(e, "%s", c->at->title);

@@ -27,8 +27,8 @@ struct http_opts {
 			       honoured) */
 	const char *cert_pem, *key_pem;
 	const char *server_name; /* TLS name to check instead of the URL's host; NULL: the host */
-	bool insecure;		 /* a kubeconfig's insecure-skip-tls-verify */
-	const char *proxy;	 /* NULL: environment (HTTPS_PROXY, NO_PROXY); "": none */
+	bool insecure;           /* a kubeconfig's insecure-skip-tls-verify */
+	const char *proxy;       /* NULL: environment (HTTPS_PROXY, NO_PROXY); "": none */
 	const char *unix_socket; /* connect here instead of the URL's host; NULL: not */
 	enum http_plain plain;
 	const char *user_agent;
@@ -53,7 +53,7 @@ struct http_req {
 	const char *url;
 	const char *const *headers; /* NULL-terminated "Name: value"; values are never logged */
 	struct http_body body;
-	ns_t timeout;	 /* whole call; 0: 30 s. For streams: until the response headers */
+	ns_t timeout;    /* whole call; 0: 30 s. For streams: until the response headers */
 	size_t max_body; /* 0: HTTP_MAX_BODY */
 };
 
@@ -98,7 +98,7 @@ int http_start(struct http_call **out, struct http *h, const struct http_req *q,
  * curl_multi_perform has returned, so they may free the call.
  */
 struct http_stream_cb {
-	void (*head)(int status, void *arg);
+	void (*head)(int status, void *arg); /* NULL is fine */
 	void (*line)(const char *line, size_t len, void *arg);
 	void (*end)(struct http_resp *r, struct err *e,
 		    void *arg); /* e->code ERR_OK: a clean end */

@@ -27,17 +27,17 @@ struct http_call {
 	bool streaming;
 	struct http_stream_cb cb;
 	struct buf pending; /* stream bytes not handed out yet */
-	size_t scanned;	    /* of them known to have no newline */
+	size_t scanned;     /* of them known to have no newline */
 
 	struct http_resp resp;
 	struct err err;
 	struct loop_timer *timer;
 	ns_t started, timeout;
 	char detail[CURL_ERROR_SIZE];
-	bool head;	/* response headers are complete */
+	bool head;      /* response headers are complete */
 	bool head_told; /* ... and the owner knows */
-	bool finished;	/* the outcome is in resp and err */
-	bool poked;	/* advance() is due */
+	bool finished;  /* the outcome is in resp and err */
+	bool poked;     /* advance() is due */
 	bool advancing;
 	bool dead; /* freed by its owner while advancing */
 };
@@ -277,7 +277,8 @@ static void hand_out(struct http_call *c)
 		c->head_told = true;
 		if (is_success(c))
 			loop_timer_stop(c->timer);
-		c->cb.head(c->resp.status, c->cb.arg);
+		if (c->cb.head)
+			c->cb.head(c->resp.status, c->cb.arg);
 	}
 	if (c->dead || c->pending.len == 0)
 		return;
@@ -347,12 +348,12 @@ void http_call_free(struct http_call *c)
 
 /* --- the start of a transfer ------------------------------------------------------------------ */
 
-#define OPT(c, option, value)                                                                      \
-	do {                                                                                       \
-		CURLcode _rc = curl_easy_setopt((c)->easy, CURLOPT_##option, value);               \
-		if (_rc != CURLE_OK && (c)->err.code == ERR_OK)                                    \
-			err_set(&(c)->err, ERR_INTERNAL, "libcurl: " #option ": %s",               \
-				curl_easy_strerror(_rc));                                          \
+#define OPT(c, option, value)                                                        \
+	do {                                                                         \
+		CURLcode _rc = curl_easy_setopt((c)->easy, CURLOPT_##option, value); \
+		if (_rc != CURLE_OK && (c)->err.code == ERR_OK)                      \
+			err_set(&(c)->err, ERR_INTERNAL, "libcurl: " #option ": %s", \
+				curl_easy_strerror(_rc));                            \
 	} while (0)
 
 static struct curl_blob blob(char *s)

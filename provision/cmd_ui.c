@@ -32,7 +32,7 @@ struct ui {
 	char *prefix; /* what the API server puts in front */
 	struct httpd *server;
 	struct relay *relays; /* on their way */
-	bool refresh;	      /* the API server refused the token: get another one */
+	bool refresh;         /* the API server refused the token: get another one */
 };
 
 struct relay {
@@ -75,6 +75,17 @@ static char *without(const char *text, size_t len, const char *prefix, size_t *o
 	return out;
 }
 
+/* own_location - a redirect of the API server or of Presto as one within this proxy: whose host it names does not matter. */
+static char *own_location(const struct ui *ui, const char *location)
+{
+	const char *host = strstr(location, "://");
+	const char *path = host ? strchrnul(host + 3, '/') : location;
+	size_t unused;
+	autofree char *own = without(path, strlen(path), ui->prefix, &unused);
+
+	return xasprintf("Location: %s", *own ? own : "/");
+}
+
 static void on_answer(struct http_resp *answer, struct err *e, void *arg)
 {
 	struct relay *r = arg;
@@ -94,11 +105,7 @@ static void on_answer(struct http_resp *answer, struct err *e, void *arg)
 	} else {
 		http_header(answer, "content-type", type, sizeof(type));
 		if (http_header(answer, "location", location, sizeof(location))) {
-			size_t unused;
-			autofree char *own = without(location, strlen(location), ui->prefix,
-						     &unused);
-
-			where = xasprintf("Location: %s", *own ? own : "/");
+			where = own_location(ui, location);
 			headers[n++] = where;
 		}
 		if (http_header(answer, "cache-control", cache, sizeof(cache))) {

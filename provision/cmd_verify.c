@@ -9,10 +9,10 @@
 #include "provision/commands.h"
 #include "provision/junit.h"
 #include "provision/session.h"
-#include "provision/text_width.h"
 
 #define CHECKS_MAX 128
-#define WORKERS_WAIT                                                                               \
+#define NAME_WIDTH 43
+#define WORKERS_WAIT \
 	(30 * NS_SEC) /* discovery tells of a new worker some ten seconds after its start */
 #define SQL_WAIT (60 * NS_SEC)
 
@@ -49,6 +49,21 @@ struct verify {
 
 typedef int check_fn(struct verify *v, const void *arg, char *message, size_t size, struct err *e);
 
+static const char *word(const struct check *c)
+{
+	return c->failed ? "FAILED" : c->skipped ? "skipped" : "ok";
+}
+
+/* Rows come as the checks end: a slow one is seen to be the next. */
+static void print_row(const struct check *c)
+{
+	char took[DURATION_SIZE];
+
+	duration_format(took, c->took);
+	app_print("%-*s  %-7s  %-7s  %s\n", NAME_WIDTH, c->name, word(c), took, c->message);
+	fflush(stdout);
+}
+
 static void check(struct verify *v, char *name, bool needs_coordinator, check_fn *fn,
 		  const void *arg)
 {
@@ -62,7 +77,6 @@ static void check(struct verify *v, char *name, bool needs_coordinator, check_fn
 	}
 	v->n++;
 	c->name = name;
-	progress_begin(v->app->progress, name, name);
 	if (needs_coordinator && v->deaf) {
 		c->skipped = true;
 		snprintf(c->message, sizeof(c->message), "the coordinator does not answer");
@@ -72,7 +86,8 @@ static void check(struct verify *v, char *name, bool needs_coordinator, check_fn
 		snprintf(c->message, sizeof(c->message), "%s", e.msg);
 	}
 	c->took = clock_mono() - began;
-	progress_end(v->app->progress, !c->failed, "%s", c->message);
+	if (!v->app->json)
+		print_row(c);
 }
 
 /* --- what is checked ----------------------------------------------------------------------------
@@ -246,28 +261,6 @@ static void run_checks(struct verify *v, const json_t *extra)
 	free(names);
 }
 
-static const char *word(const struct check *c)
-{
-	return c->failed ? "FAILED" : c->skipped ? "skipped" : "ok";
-}
-
-static void print_table(const struct verify *v)
-{
-	size_t width = 5;
-
-	for (size_t i = 0; i < v->n; i++)
-		width = text_width(v->checks[i].name) > width ? text_width(v->checks[i].name)
-							      : width;
-	app_print("%-*s  RESULT   TIME     DETAIL\n", (int)width, "CHECK");
-	for (size_t i = 0; i < v->n; i++) {
-		const struct check *c = &v->checks[i];
-		char took[DURATION_SIZE];
-
-		duration_format(took, c->took);
-		app_print("%-*s  %-7s  %-7s  %s\n", (int)width, c->name, word(c), took, c->message);
-	}
-}
-
 static void print_json(const struct verify *v)
 {
 	json_t *list = json_array();
@@ -301,8 +294,6 @@ static int report(struct verify *v, const char *junit, ns_t began, struct err *e
 {
 	if (v->app->json)
 		print_json(v);
-	else
-		print_table(v);
 	if (junit && write_junit(v, junit, began, e) < 0)
 		return -1;
 	if (loop_signalled(v->app->loop))
@@ -331,6 +322,8 @@ static int cmd_verify_run(struct app *a, int argc, char **argv, struct err *e)
 		rc = presto_decode(&v->presto, v->session.resource, e);
 	if (rc == 0) {
 		v->client = session_client(&v->session, NULL);
+		if (!a->json)
+			app_print("%-*s  RESULT   TIME     DETAIL\n", NAME_WIDTH, "CHECK");
 		run_checks(v, v->session.target.env ? v->session.target.env->verify : NULL);
 		rc = report(v, o.junit, began, e);
 	}

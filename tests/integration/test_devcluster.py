@@ -63,7 +63,7 @@ class Dev:
 
     def kubectl(self, *args, stdin=None, status=0):
         done = subprocess.run([str(DEVCLUSTER), "kubectl", "--name", self.name, *args], env=self.env, text=True,
-                              input=stdin, capture_output=True, timeout=60, check=False)
+                              input=stdin, capture_output=True, timeout=120, check=False)
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout
 
@@ -95,7 +95,7 @@ class Dev:
         return found
 
 
-def wait_for(check, seconds=30):
+def wait_for(check, seconds=60):
     end = time.monotonic() + seconds
     while True:
         got = check()
@@ -165,7 +165,7 @@ def _pods(dev, probe):
     objects = [pod("server", "node1", "serve", "8080", "hello"), pod("client", "node0", "serve", "8079", "client"),
                SERVICE, CLAIM, pod("keeper", None, "keep", "/data/kept", "kept", volume="disk")]
     dev.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
-    dev.kubectl("wait", "--for=condition=Ready", "pod", "--all", "--timeout=40s")
+    dev.kubectl("wait", "--for=condition=Ready", "pod", "--all", "--timeout=90s")
     return dev
 
 
@@ -253,7 +253,7 @@ def test_up_repairs_dead_components_under_running_pods(pods, dead):
 def test_up_repairs_a_lost_namespace(pods):
     subprocess.run(["ip", "netns", "del", f"devcluster-{pods.name}.1"], check=True)
     assert {"containerd-1", "kubelet-1", "kube-proxy-1"} <= set(pods.run("up")["started"])
-    pods.kubectl("wait", "--for=condition=Ready", "pod", "server", "--timeout=40s")
+    pods.kubectl("wait", "--for=condition=Ready", "pod", "server", "--timeout=90s")
     assert served(pods) == "hello\n"
 
 
@@ -274,6 +274,8 @@ def test_killed_at_any_step_up_repairs_and_down_cleans(state):
             dev.killed_at("up", step, delay)
         assert dev.run("up")["state"] == "running"
         assert not dev.run("up")["changed"]
+        dev.killed_at("down", "mounts and files", 0.05)
+        assert dev.run("up")["state"] == "running"
         for step in ("processes", "mounts and files", "network and groups", "state"):
             dev.killed_at("down", step, 0.01)
     finally:
@@ -282,15 +284,13 @@ def test_killed_at_any_step_up_repairs_and_down_cleans(state):
 
 
 def test_down_leaves_nothing_of_a_cluster_with_pods_and_volumes(state, probe):
-    kernel = Path("/proc/sys/vm/overcommit_memory").read_text(encoding="ascii")
-    others = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
     dev = Dev(state, f"d{os.getpid()}")
     try:
         dev.run("up")
         dev.run("load-image", probe)
         objects = [CLAIM, pod("keeper", None, "keep", "/data/kept", "kept", volume="disk")]
         dev.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
-        dev.kubectl("wait", "--for=condition=Ready", "pod", "keeper", "--timeout=40s")
+        dev.kubectl("wait", "--for=condition=Ready", "pod", "keeper", "--timeout=90s")
         volume = dev.kubectl("get", "pv", "-o", "jsonpath={.items[0].spec.hostPath.path}")
         assert dev.traces() and Path(volume).exists()
         results = Path("/var/lib/cni/results")
@@ -300,8 +300,8 @@ def test_down_leaves_nothing_of_a_cluster_with_pods_and_volumes(state, probe):
         assert dev.run("down")["elapsed_ms"] < 10_000
     assert not dev.traces() and not Path(volume).exists()
     assert not [p for p in results.iterdir() if p.name.split("-")[-2] in sandboxes]
-    assert subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout == others
-    assert Path("/proc/sys/vm/overcommit_memory").read_text(encoding="ascii") == kernel
+    if not list(Path("/sys/fs/cgroup").glob("**/devcluster-*/node0")):      # it was the last with nodes
+        assert not Path("/run/prestoctl-devcluster-kernel.json").exists()
     assert not dev.run("down")["changed"]
 
 
@@ -330,7 +330,7 @@ def test_control_plane_needs_no_root(state, tmp_path):
     cache = tmp_path / "cache"
     shutil.copytree(Parts().folder, cache / "devcluster" / Parts().key, copy_function=os.link, symlinks=True)
     home = state / "nobody"
-    home.mkdir()
+    home.mkdir(parents=True)        # `down` of the last cluster took the state folder along
     os.chown(home, 65534, 65534)
     for folder in (state, tmp_path, *tmp_path.parents[:3]):
         os.chmod(folder, 0o755) if folder != Path("/tmp") else None
@@ -339,7 +339,8 @@ def test_control_plane_needs_no_root(state, tmp_path):
 
     def nobody(*args):
         return subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable,
-                               str(DEVCLUSTER), *args], env=env, capture_output=True, text=True, timeout=60, check=False)
+                               str(DEVCLUSTER), *args], env=env, capture_output=True, text=True, timeout=180,
+                              check=False)
     try:
         done = nobody("up", "--control-plane-only")
         assert done.returncode == 0, done.stderr

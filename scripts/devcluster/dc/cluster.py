@@ -120,7 +120,7 @@ class Cluster:
         new = {"control_plane_only": mode,
                "controllers": not mode or args.with_controllers or bool(old.get("controllers")),
                "nodes": 0 if mode else args.nodes or old.get("nodes") or 1,
-               "token_file": args.token_auth_file or old.get("token_file"),
+               "token_file": os.path.abspath(args.token_auth_file) if args.token_auth_file else old.get("token_file"),
                "token_webhook": args.token_webhook or old.get("token_webhook"),
                "port": args.port or old.get("port")}
         if mode:
@@ -391,6 +391,9 @@ class Cluster:
         if not left and not os.path.exists(self.folder):
             return False
         self.refuse_foreign()
+        # First of all: an `up` after a killed `down` begins anew, and not on half of the old data.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path("settings.json"))
         with report.step("processes") as step:
             records = self.records()
             # The kubelets first, or they would start what the rest of this takes away.
@@ -418,11 +421,12 @@ class Cluster:
         return True
 
     def leftovers(self):
-        """What of this name exists outside its folder, in words."""
+        """What of this name exists though no cluster does, in words."""
+        found = [] if self.exists or not os.path.exists(self.folder) else [f"folder {self.folder}"]
         if os.geteuid() != 0:
-            return []
+            return found
         net = Net(self.name, "10.0.0.0/24")
-        found = [f"network namespace {net.ns(i)}" for i in net.present()]
+        found += [f"network namespace {net.ns(i)}" for i in net.present()]
         found += [f"control group {x}" for x in system.cgroup_folders(self.group)[-1:]]
         if os.path.exists(f"/sys/class/net/{net.host_link}"):
             found.append(f"link {net.host_link}")

@@ -4,7 +4,7 @@ import base64
 import concurrent.futures
 import os
 
-from .system import run, write_file
+from .system import read_text, run, write_file
 
 DAYS = "3650"
 
@@ -37,11 +37,13 @@ class Pki:
         os.rename(self.path("ca.crt.new"), self.path("ca.crt"))
 
     def _certificate(self, name, subject, names):
-        note = f"{subject}\nextendedKeyUsage=serverAuth,clientAuth\n" + (f"subjectAltName={names}\n" if names else "")
+        text = "extendedKeyUsage=serverAuth,clientAuth\n" + (f"subjectAltName={names}\n" if names else "")
         crt, want = self.path(f"{name}.crt"), self.path(f"{name}.ext")
-        if os.path.exists(crt) and not write_file(want, note.split("\n", 1)[1]):
-            return
-        write_file(want, note.split("\n", 1)[1])
+        if os.path.exists(crt):
+            if read_text(want, "") == text:
+                return
+            os.unlink(crt)      # before its key goes: a kill leaves no pair that does not match
+        write_file(want, text)
         self._key(f"{name}.key")
         _, request, _ = run(["openssl", "req", "-new", "-key", self.path(f"{name}.key"), "-subj", subject])
         serial = "0x" + os.urandom(16).hex()

@@ -58,7 +58,10 @@ static void set_at(json_t *o, const char *group, const char *key, const char *va
 	json_object_set_new(map, key, json_string(value));
 }
 
-/* The hash is over all but itself, so that it can be checked against any later intent. */
+/*
+ * The hash is over all but itself, so that it can be checked against any later intent. The environment's label comes
+ * later: what several environments share has the same hash in each.
+ */
 static void stamp(json_t *want)
 {
 	json_t *annotations = json_object_get(json_object_get(want, "metadata"), "annotations");
@@ -107,10 +110,10 @@ json_t *object_want(enum object_id id, const struct install *in)
 		fill_operator(o, in);
 	if (!in->env)
 		return o;
-	set_at(o, "labels", ENV_LABEL, in->env);
 	if (id == OBJ_CRD)
 		set_at(o, "annotations", VERSION_ANNOTATION, version_text);
 	stamp(o);
+	set_at(o, "labels", ENV_LABEL, in->env);
 	return o;
 }
 
@@ -118,8 +121,8 @@ json_t *object_want_presto(const struct env *v)
 {
 	json_t *o = json_deep_copy(v->presto);
 
-	set_at(o, "labels", ENV_LABEL, v->name);
 	stamp(o);
+	set_at(o, "labels", ENV_LABEL, v->name);
 	return o;
 }
 
@@ -167,6 +170,17 @@ static void keep(struct object *o, const char *why)
 	snprintf(o->why, sizeof(o->why), "%s", why);
 }
 
+/* Whose it is does not change by our writing it: the label that is there is ours to repeat, or apply would drop it. */
+static void take_label(struct object *o)
+{
+	const char *label = obj_label(o->live, ENV_LABEL);
+
+	if (label)
+		set_at(o->want, "labels", ENV_LABEL, label);
+	else
+		json_object_del(jx_path(o->want, "metadata.labels"), ENV_LABEL);
+}
+
 /* What is shared by everybody in the cluster stays with whom made it. */
 static bool decide_shared(struct object *o, enum object_id id)
 {
@@ -185,8 +199,7 @@ static bool decide_shared(struct object *o, enum object_id id)
 	}
 	if (o->ours)
 		return false;
-	json_object_del(json_object_get(json_object_get(o->want, "metadata"), "labels"), ENV_LABEL);
-	stamp(o->want);
+	take_label(o);
 	if (there)
 		return false;
 	/* Installed by other means: only what it says counts, not our stamps on it. */
@@ -197,6 +210,23 @@ static bool decide_shared(struct object *o, enum object_id id)
 	else
 		set_at(o->want, "annotations", VERSION_ANNOTATION, version_text);
 	return true;
+}
+
+/* The stamp comes last, as every difference changes it: when it alone differs, a field that was set is set no more. */
+static bool as_wanted(struct object *o)
+{
+	json_t *annotations = jx_path(o->want, "metadata.annotations");
+	autojson json_t *stamped = json_incref(json_object_get(annotations, APPLIED_ANNOTATION));
+	bool same;
+
+	json_object_del(annotations, APPLIED_ANNOTATION);
+	same = intent_holds(o->want, o->live, o->why);
+	json_object_set(annotations, APPLIED_ANNOTATION, stamped);
+	if (same && !streq(json_string_value(stamped), obj_annotation(o->live, APPLIED_ANNOTATION))) {
+		snprintf(o->why, sizeof(o->why), "a field that was set before is no longer in the intent");
+		return false;
+	}
+	return same;
 }
 
 int object_decide(struct object *o, enum object_id id, const char *env, struct err *e)
@@ -218,9 +248,6 @@ int object_decide(struct object *o, enum object_id id, const char *env, struct e
 			obj_name(o->live), label);
 		return err_hint(e, "give this environment another operator.namespace, or take that one down first");
 	}
-	o->action = intent_holds(o->want, o->live, o->why) ? OBJECT_KEEP : OBJECT_CHANGE;
-	/* Only the stamp differs: a field that was set is set no more. */
-	if (o->action == OBJECT_CHANGE && starts_with(o->why, "metadata.annotations." APPLIED_ANNOTATION))
-		snprintf(o->why, sizeof(o->why), "a field that was set before is no longer in the intent");
+	o->action = as_wanted(o) ? OBJECT_KEEP : OBJECT_CHANGE;
 	return 0;
 }

@@ -145,7 +145,7 @@ void progress_say(struct progress *p, const char *fmt, ...)
 	} else if (p->timer) {
 		draw_live(p);
 	} else if (now - p->told >= QUIET_FOR) {
-		fprintf(p->o.to, "  ... %s: %s\n", p->title, text);
+		fprintf(p->o.to, "  ... %s: %.160s\n", p->title, text);
 		fflush(p->o.to);
 		p->told = now;
 	}

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "k8s/obj.h"
 #include "provision/provider.h"
 
 #define DEVCLUSTER   "devcluster/devcluster"
@@ -126,11 +127,38 @@ static int remember(struct provider_ctx *c, const json_t *status, struct err *e)
 	return server ? state_set(c->state, "server", json_string(server), e) : 0;
 }
 
+/* The usual case, without a child process: the cluster that is remembered answers, and all its nodes are ready. */
+static bool answers(struct cluster_facts *out, struct provider_ctx *c)
+{
+	const char *file = jx_str(c->state->doc, "kubeconfig");
+	const struct k8s_list_opts all = {0};
+	AUTO(k8s_freep) struct k8s *k = NULL;
+	autojson json_t *nodes = NULL;
+	struct err e = ERR_INIT;
+	size_t n;
+
+	if (!streq(jx_str(c->state->doc, "cluster"), cluster_name(c)) || !file || !file_exists(file) ||
+	    provider_connect(&k, c->app, file, NULL, NULL, NULL, &e) < 0 ||
+	    k8s_list(&nodes, k, &K8S_NODE, NULL, &all, &e) < 0)
+		return false;
+	n = json_array_size(nodes);
+	for (size_t i = 0; i < n; i++)
+		if (!obj_condition_true(json_array_get(nodes, i), "Ready"))
+			return false;
+	*out = (struct cluster_facts){.ready = n > 0, .exists = true};
+	snprintf(out->words, sizeof(out->words), "%.40s, %zu node%s", cluster_name(c), n, n == 1 ? "" : "s");
+	return n > 0;
+}
+
 static int observe(struct cluster_facts *out, struct provider_ctx *c, struct err *e)
 {
 	autojson json_t *status = NULL;
 	const char *state;
 
+	if (answers(out, c))
+		return 0;
+	if (loop_signalled(c->app->loop))
+		return err_set(e, ERR_CANCELLED, "interrupted");
 	if (devcluster(&status, c, "status", NULL, true, e) < 0)
 		return -1;
 	state = jx_str_or(status, "state", "absent");
@@ -257,14 +285,19 @@ static int bring_named(struct provider_ctx *c, bool *loaded, struct err *e)
 	return 0;
 }
 
-static int bring_built(struct provider_ctx *c, const json_t *nodes, const char *ref, bool *loaded, struct err *e)
+/* What bringing images has come to. */
+struct brought {
+	bool loaded, missing;
+};
+
+static int bring_built(struct provider_ctx *c, const json_t *nodes, const char *ref, struct brought *b, struct err *e)
 {
 	autofree char *archive = NULL;
 
 	if (built_archive(&archive, c, ref, e) < 0)
 		return -1;
 	if (archive)
-		return load(c, archive, loaded, e);
+		return load(c, archive, &b->loaded, e);
 	if (nodes_have_image(nodes, ref))
 		return 0;
 	if (starts_with(ref, "localhost/presto-operator:") || streq(ref, "localhost/presto:312")) {
@@ -274,6 +307,7 @@ static int bring_built(struct provider_ctx *c, const json_t *nodes, const char *
 	}
 	/* Nodes here reach no registry, but the kubelet's word is the one that counts. */
 	progress_warn(c->app->progress, "image %s is not on the nodes, and no archive of it is named under images", ref);
+	b->missing = true;
 	return 0;
 }
 
@@ -281,18 +315,18 @@ static int images(struct provider_ctx *c, struct k8s *k, const char *const *refs
 {
 	autojson json_t *nodes = NULL;
 	const struct k8s_list_opts all = {0};
-	bool loaded = false;
+	struct brought b = {0};
 
-	if (bring_named(c, &loaded, e) < 0 || k8s_list(&nodes, k, &K8S_NODE, NULL, &all, e) < 0)
+	if (bring_named(c, &b.loaded, e) < 0 || k8s_list(&nodes, k, &K8S_NODE, NULL, &all, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		/* With named archives these are all that we look at, where the nodes then have the image. */
 		if (json_array_size(c->env->images) && nodes_have_image(nodes, refs[i]))
 			continue;
-		if (bring_built(c, nodes, refs[i], &loaded, e) < 0)
+		if (bring_built(c, nodes, refs[i], &b, e) < 0)
 			return -1;
 	}
-	snprintf(words, 200, "%s", loaded ? "brought to the nodes" : "on the nodes already");
+	snprintf(words, 200, "%s", b.missing ? "not all, see the warning" : b.loaded ? "brought to the nodes" : "on the nodes already");
 	return 0;
 }
 

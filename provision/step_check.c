@@ -41,10 +41,15 @@ int step_room_run(struct step_ctx *c, struct err *e)
 	return 0;
 }
 
-/* Images matter when pods will be made: when something of the two workloads is to be written. */
+/* Images matter when pods are made of ones that were not asked for before. */
 bool step_images_needed(const struct step_ctx *c)
 {
-	return c->objects[OBJ_OPERATOR].action != OBJECT_KEEP || c->objects[OBJ_PRESTO].action != OBJECT_KEEP;
+	const struct object *o = &c->objects[OBJ_PRESTO];
+
+	return c->objects[OBJ_OPERATOR].action != OBJECT_KEEP || o->action == OBJECT_CREATE ||
+	       (o->action == OBJECT_CHANGE &&
+		(!json_equal(jx_path(o->want, "spec.image"), jx_path(o->live, "spec.image")) ||
+		 !streq(jx_str_or(o->want, "spec.imageNamePrefix", ""), jx_str_or(o->live, "spec.imageNamePrefix", ""))));
 }
 
 int step_images_run(struct step_ctx *c, struct err *e)

@@ -151,6 +151,14 @@ static void drift_and_dropped_fields_are_changes(void **state UNUSED)
 	assert_int_equal(o.action, OBJECT_CHANGE);
 	assert_has(o.why, "no longer");
 	object_clear(&o);
+
+	/* When both differ, the field is what a reader wants to know. */
+	o = object(OBJ_OPERATOR, "a");
+	json_object_set_new(jx_path(o.live, "metadata.annotations"), APPLIED_ANNOTATION, json_string("0123456789abcdef"));
+	jx_set(o.live, "spec.replicas", json_integer(0));
+	assert_ok(object_decide(&o, OBJ_OPERATOR, "a", &e), &e);
+	assert_has(o.why, "spec.replicas");
+	object_clear(&o);
 }
 
 static void a_namespace_of_others_is_kept_as_it_is(void **state UNUSED)
@@ -204,10 +212,23 @@ static void the_crd_is_shared_and_never_downgraded(void **state UNUSED)
 		if (o.action != cases[i].action)
 			fail_msg("case %zu: %d, %s", i, (int)o.action, o.why);
 		/* What is another's stays another's. */
-		if (!streq(cases[i].label, "a") && o.action == OBJECT_CHANGE)
-			assert_null(jx_get(jx_path(o.want, "metadata.labels"), ENV_LABEL));
+		if (o.action == OBJECT_CHANGE)
+			assert_true(streq(json_string_value(jx_get(jx_path(o.want, "metadata.labels"), ENV_LABEL)),
+					  cases[i].label));
 		object_clear(&o);
 	}
+}
+
+static void two_environments_do_not_rewrite_the_crd_in_turns(void **state UNUSED)
+{
+	const struct install other = {.env = "b", .ns = "x", .image = "img:2"};
+	struct object o = {.want = object_want(OBJ_CRD, &in), .live = object_want(OBJ_CRD, &other)};
+	struct err e = ERR_INIT;
+
+	assert_ok(object_decide(&o, OBJ_CRD, "a", &e), &e);
+	assert_int_equal(o.action, OBJECT_KEEP);
+	assert_false(o.ours);
+	object_clear(&o);
 }
 
 static void versions_are_compared_as_numbers(void **state UNUSED)
@@ -280,6 +301,7 @@ int main(void)
 		cmocka_unit_test(a_namespace_of_others_is_kept_as_it_is),
 		cmocka_unit_test(objects_of_another_environment_are_refused),
 		cmocka_unit_test(the_crd_is_shared_and_never_downgraded),
+		cmocka_unit_test(two_environments_do_not_rewrite_the_crd_in_turns),
 		cmocka_unit_test(versions_are_compared_as_numbers),
 		cmocka_unit_test(plans_read_as_expected),
 	};

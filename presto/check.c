@@ -52,12 +52,12 @@ static bool known_meta(const char *key)
 static void check_unknown(struct findings *f, const json_t *resource, bool with_status)
 {
 	const json_t *schema = definition_schema();
-	const struct place root = PLACE_ROOT, meta = place_of("metadata");
+	const struct place meta = place_of("metadata");
 	const char *k;
 	const json_t *v;
 
 	jx_foreach (resource, k, v) {
-		struct place at = place_child(&root, k);
+		struct place at = place_child(&place_root, k);
 		const json_t *of = jx_get(jx_get(schema, "properties"), k);
 
 		if (!of)
@@ -131,12 +131,11 @@ size_t check_resource(struct presto_cause *out, size_t max, const json_t *resour
 		      bool with_status)
 {
 	struct findings f = {.out = out, .max = max};
-	const struct place root = PLACE_ROOT;
 	const json_t *properties = jx_get(definition_schema(), "properties");
 	static const char *const parts[] = {"metadata", "spec"};
 
 	if (!json_is_object(resource)) {
-		found(&f, &root, "Invalid value: must be an object");
+		found(&f, &place_root, "Invalid value: must be an object");
 		return f.n;
 	}
 	/* As the server does: another kind is not looked at any further. */
@@ -147,7 +146,7 @@ size_t check_resource(struct presto_cause *out, size_t max, const json_t *resour
 	check_metadata(&f, resource);
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		const json_t *v = jx_get(resource, parts[i]);
-		struct place at = place_child(&root, parts[i]);
+		struct place at = place_child(&place_root, parts[i]);
 
 		if (v && !json_is_null(v))
 			schema_validate(&f, jx_get(properties, parts[i]), v, &at);

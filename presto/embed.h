@@ -4,7 +4,10 @@
 
 #include <stddef.h>
 
-struct embedded { const char *name; const char *start, *end; };
+struct embedded {
+	const char *name;
+	const char *start, *end;
+};
 /* crd.yaml service_account.yaml role.yaml role_binding.yaml operator.yaml (Deployment), in order of installing */
 extern const struct embedded presto_manifests[];
 extern const size_t presto_manifests_len;

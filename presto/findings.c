@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+const struct place place_root = {"", ""};
+
 static void append(char *out, size_t size, const char *text)
 {
 	size_t len = strlen(out), more = strlen(text);
@@ -49,7 +51,7 @@ struct place place_item(const struct place *parent, size_t index)
 
 struct place place_of(const char *path)
 {
-	struct place p = PLACE_ROOT;
+	struct place p = place_root;
 
 	while (*path) {
 		size_t len = strcspn(path, ".");

@@ -17,7 +17,7 @@ struct place {
 	char pointer[200];
 };
 
-#define PLACE_ROOT {"", ""}
+extern const struct place place_root;
 /* place_child - the member @key of @parent. */
 struct place place_child(const struct place *parent, const char *key);
 struct place place_item(const struct place *parent, size_t index);
@@ -31,9 +31,11 @@ void found(struct findings *f, const struct place *at, const char *fmt, ...) PRI
 const char *quoted(char out[QUOTED_SIZE], const char *text);
 
 /* schema_unknown - members that the structural schema does not know (the server's strict decoding). */
-void schema_unknown(struct findings *f, const json_t *schema, const json_t *value, const struct place *at);
+void schema_unknown(struct findings *f, const json_t *schema, const json_t *value,
+		    const struct place *at);
 /* schema_validate - types, limits, patterns and enums, in the wording of the server. */
-void schema_validate(struct findings *f, const json_t *schema, const json_t *value, const struct place *at);
+void schema_validate(struct findings *f, const json_t *schema, const json_t *value,
+		     const struct place *at);
 
 /* rules_check - what a schema cannot say, for a resource that the schema accepts. */
 void rules_check(struct findings *f, const json_t *resource);
@@ -41,7 +43,8 @@ void rules_check(struct findings *f, const json_t *resource);
 void rules_files_check(struct findings *f, const json_t *spec);
 
 /* check_resource - all of it; presto_check looks at the status too, presto_decode does not. */
-size_t check_resource(struct presto_cause *out, size_t max, const json_t *resource, bool with_status);
+size_t check_resource(struct presto_cause *out, size_t max, const json_t *resource,
+		      bool with_status);
 
 /* field_fallback - the default of a field as text; asserted to have one. */
 const char *field_fallback(const char *path);

@@ -8,9 +8,9 @@
 #include "base/err.h"
 
 struct memory_ratios {
-	double xmx_to_total;              /* (0, 1]: heap of what the pod has */
-	double heap_headroom;             /* [0, 1): memory.heap-headroom-per-node of the heap */
-	double query_max_total_per_node;  /* (0, 1]: query.max-total-memory-per-node of the heap */
+	double xmx_to_total;             /* (0, 1]: heap of what the pod has */
+	double heap_headroom;            /* [0, 1): memory.heap-headroom-per-node of the heap */
+	double query_max_total_per_node; /* (0, 1]: query.max-total-memory-per-node of the heap */
 };
 
 struct memory_plan { /* bytes, whole MiB each (Presto's DataSize knows no sign and -Xmx no fraction) */
@@ -25,7 +25,8 @@ struct memory_plan { /* bytes, whole MiB each (Presto's DataSize knows no sign a
  * headroom + total per node <= heap, and a general pool that is not empty.
  * ERR_INVALID names the ratio or the total (under 64 MiB of heap is refused).
  */
-int memory_plan_of(struct memory_plan *out, int64_t total, const struct memory_ratios *r, struct err *e) MUST_CHECK;
+int memory_plan_of(struct memory_plan *out, int64_t total, const struct memory_ratios *r,
+		   struct err *e) MUST_CHECK;
 #define MEMORY_TEXT_SIZE 24
 /* memory_datasize - "512MB", "1PB": units of 1024 as io.airlift.units.DataSize reads them, exact. */
 void memory_datasize(char out[MEMORY_TEXT_SIZE], int64_t bytes);

@@ -24,6 +24,7 @@ static void digest36(char out[UNIQUE_DIGITS + 1], const char *text)
 /* Puts a name of any length into 63 characters; what is cut off still counts, through the hash. */
 static void fit(char out[NAME_SIZE], const char *whole)
 {
+	char unique[UNIQUE_DIGITS + 1];
 	size_t keep = strlen(whole);
 
 	if (keep <= NAME_MAX_LEN) {
@@ -33,9 +34,8 @@ static void fit(char out[NAME_SIZE], const char *whole)
 	keep = KEPT;
 	while (keep > 1 && (whole[keep - 1] == '-' || whole[keep - 1] == '.'))
 		keep--;
-	memcpy(out, whole, keep);
-	out[keep] = '-';
-	digest36(out + keep + 1, whole);
+	digest36(unique, whole);
+	snprintf(out, NAME_SIZE, "%.*s-%s", (int)keep, whole, unique);
 }
 
 void name_of(char out[NAME_SIZE], const char *cluster, const char *uid, const char *override)

@@ -16,10 +16,11 @@
 #define PRESTO_PORT        8080
 #define PRESTO_CRD_NAME    "prestos.starburstdata.com"
 
-struct presto_node {                   /* coordinator and worker alike */
-	const char *cpu_request, *cpu_limit;   /* quantities; "" = none */
-	const char *memory_allocation;         /* quantity; "" = the whole node */
-	const json_t *node_selector, *affinity;/* borrowed objects, NULL when not set */
+/* coordinator and worker alike */
+struct presto_node {
+	const char *cpu_request, *cpu_limit;    /* quantities; "" = none */
+	const char *memory_allocation;          /* quantity; "" = the whole node */
+	const json_t *node_selector, *affinity; /* borrowed objects, NULL when not set */
 	const char *additional_properties;
 };
 
@@ -38,7 +39,7 @@ struct presto {
 	const char *name_override, *environment;
 	const char *image_name_prefix, *image_name, *image_tag, *image_pull_policy;
 	const char *additional_jvm_config;
-	const json_t *additional_catalogs;     /* name -> properties text, or NULL */
+	const json_t *additional_catalogs;               /* name -> properties text, or NULL */
 	const json_t *etc_text_files, *etc_binary_files; /* file name -> text, base64; or NULL */
 	const char *service_type, *service_name;
 	int service_node_port;
@@ -50,21 +51,31 @@ struct presto {
 	int worker_termination_grace, worker_shutdown_grace; /* seconds */
 	struct presto_probe readiness, liveness;
 	/* derived; both empty as long as the resource has neither a UID nor a nameOverride */
-	char cluster[64];                      /* NAME */
-	char env[64];                          /* node.environment */
-	char numbers[8][24];                   /* quantities that were numbers, as text */
+	char cluster[64];    /* NAME */
+	char env[64];        /* node.environment */
+	char numbers[8][24]; /* quantities that were numbers, as text */
 };
 
-enum field_type { FIELD_STRING, FIELD_TEXT, FIELD_INT, FIELD_NUMBER, FIELD_BOOL, FIELD_QUANTITY, FIELD_ENUM,
-		  FIELD_MAP, FIELD_OBJECT, FIELD_LIST,
-		  FIELD_GROUP /* has fields of its own; no offset, no fallback */ };
+enum field_type {
+	FIELD_STRING,
+	FIELD_TEXT,
+	FIELD_INT,
+	FIELD_NUMBER,
+	FIELD_BOOL,
+	FIELD_QUANTITY,
+	FIELD_ENUM,
+	FIELD_MAP,
+	FIELD_OBJECT,
+	FIELD_LIST,
+	FIELD_GROUP /* has fields of its own; no offset, no fallback */
+};
 
 struct field {
-	const char *path;          /* "spec.worker.count" */
+	const char *path; /* "spec.worker.count" */
 	enum field_type type;
-	size_t offset;             /* in struct presto */
-	const char *fallback;      /* the default as text; NULL: none */
-	const char *help;          /* one or two sentences */
+	size_t offset;        /* in struct presto */
+	const char *fallback; /* the default as text; NULL: none */
+	const char *help;     /* one or two sentences */
 };
 extern const struct field presto_fields[];
 extern const size_t presto_fields_len;
@@ -77,9 +88,9 @@ int presto_decode(struct presto *out, const json_t *resource, struct err *e) MUS
 
 /* One finding of the schema or of the rules beyond it. */
 struct presto_cause {
-	char path[200];  /* "spec.worker.count"; as the API server writes it */
+	char path[200];    /* "spec.worker.count"; as the API server writes it */
 	char pointer[200]; /* JSON pointer of the same place, for y2j_mark */
-	char msg[300];   /* the server's wording: 'Invalid value: "string": spec.worker.count in body must be of type integer: "string"' */
+	char msg[300]; /* the server's wording: 'Invalid value: "x": spec.a in body must be ...' */
 };
 /*
  * presto_check - what the API server would say to a new resource (the embedded CRD's own openAPIV3Schema,

@@ -167,7 +167,7 @@ static bool matches(const char *pattern, const char *text)
 		const char *pattern;
 		regex_t regex;
 	} cache[32];
-	regex_t other;
+	regex_t other = {0};
 	size_t i = 0;
 
 	while (i < ARRAY_LEN(cache) && cache[i].pattern && cache[i].pattern != pattern)

@@ -96,7 +96,8 @@ int presto_refused(const struct http_resp *r, const char *what, struct err *e)
 	else if (r->status == 404 || r->status == 410 || r->status >= 500)
 		code = ERR_UNAVAILABLE;
 	first_line(text, sizeof(text), &r->body);
-	err_set(e, code, "%s: the coordinator answered %d%s%s", what, r->status, *text ? ": " : "", text);
+	err_set(e, code, "%s: the coordinator answered %d%s%s", what, r->status, *text ? ": " : "",
+		text);
 	e->http = r->status;
 	return -1;
 }
@@ -245,7 +246,7 @@ int presto_sql(const struct presto_client *c, const char *sql, const struct sql_
 	       struct sql_error *se, ns_t deadline, struct err *e)
 {
 	struct run q = {.c = c, .sink = sink, .deadline = deadline};
-	struct sql_error unused;
+	struct sql_error unused = {0};
 	int rc = headers_of(&q, e);
 
 	se = se ? se : &unused;

@@ -17,7 +17,7 @@ struct sql_page {
 	const char *state;       /* "QUEUED", "RUNNING", ... never NULL */
 	double percent;          /* 0 to 100 */
 	bool failed;
-	struct sql_error error;  /* when failed */
+	struct sql_error error; /* when failed */
 	const char *message;
 };
 

@@ -26,7 +26,8 @@ int main(void)
 		}
 		size_t n = presto_check(causes, ARRAY_LEN(causes), resource);
 		for (size_t i = 0; i < n && i < ARRAY_LEN(causes); i++)
-			json_array_append_new(out, json_pack("{s:s, s:s}", "path", causes[i].path, "msg", causes[i].msg));
+			json_array_append_new(out, json_pack("{s:s, s:s}", "path", causes[i].path,
+							     "msg", causes[i].msg));
 		autofree char *text = jx_canonical(out);
 		puts(text);
 	}

@@ -132,8 +132,12 @@ static void a_resource_with_everything_is_fine(void **state UNUSED)
 
 static void the_examples_are_fine(void **state UNUSED)
 {
-	static const struct { const char *file, *at; } examples[] = {
-		{"examples/presto.yaml", "0"}, {"examples/local.yaml", "0.presto"}, {"examples/existing.yaml", "0.presto"},
+	static const struct {
+		const char *file, *at;
+	} examples[] = {
+		{"examples/presto.yaml", "0"},
+		{"examples/local.yaml", "0.presto"},
+		{"examples/existing.yaml", "0.presto"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(examples); i++) {

@@ -73,8 +73,12 @@ static int get(struct http_resp *r, const struct presto_client *c, const char *p
 
 	if (c->user && strpbrk(c->user, "\r\n"))
 		return err_set(e, ERR_INVALID, "X-Presto-User must not hold control characters");
-	if (c->transport(r, &q, c->arg, e) < 0)
+	if (c->transport(r, &q, c->arg, e) < 0) {
+		/* Busy with starting, say: worth another try, unlike a deadline of the caller's own. */
+		if (e->code == ERR_TIMEOUT)
+			e->code = ERR_UNAVAILABLE;
 		return -1;
+	}
 	return r->status == 200 ? 0 : presto_refused(r, path, e);
 }
 

@@ -60,7 +60,7 @@ struct presto_info {
 	bool coordinator, starting;
 	char version[64], environment[64];
 };
-/* GET /v1/info */
+/* GET /v1/info; no reply within 5 s is ERR_UNAVAILABLE, as a JVM that starts is busy */
 int presto_info_get(struct presto_info *out, const struct presto_client *c,
 		    struct err *e) MUST_CHECK;
 /* presto_info_decode, presto_cluster_decode - pure, for replies got elsewhere (the operator's polls). */

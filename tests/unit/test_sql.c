@@ -388,6 +388,22 @@ static void info_and_cluster_are_read(void **state)
 	assert_int_equal(e.code, ERR_UNAVAILABLE);
 }
 
+static int too_late(struct http_resp *r UNUSED, const struct http_req *q UNUSED, void *arg UNUSED,
+		    struct err *e)
+{
+	return err_set(e, ERR_TIMEOUT, "no reply within 5s");
+}
+
+static void a_coordinator_too_busy_to_answer_is_worth_another_try(void **state UNUSED)
+{
+	const struct presto_client c = {.transport = too_late, .user = "me"};
+	struct presto_cluster cluster;
+	struct err e = ERR_INIT;
+
+	assert_int_equal(presto_cluster_get(&cluster, &c, &e), -1);
+	assert_int_equal(e.code, ERR_UNAVAILABLE);
+}
+
 static void replies_of_something_else_are_not_taken_for_a_coordinators(void **state UNUSED)
 {
 	static const char *const texts[] = {
@@ -432,6 +448,7 @@ int main(void)
 		SQL_TEST(a_header_cannot_be_smuggled_in),
 		SQL_TEST(one_value_is_one_value),
 		SQL_TEST(info_and_cluster_are_read),
+		cmocka_unit_test(a_coordinator_too_busy_to_answer_is_worth_another_try),
 		cmocka_unit_test(replies_of_something_else_are_not_taken_for_a_coordinators),
 	};
 

@@ -57,8 +57,7 @@ static void add_impersonation(struct k8s *k)
 	for (size_t i = 0; i < json_array_size(c->as_groups); i++)
 		add_fixed(k, xasprintf("Impersonate-Group: %s",
 				       json_string_value(json_array_get(c->as_groups, i))));
-	jx_foreach(c->as_extra, key, list)
-	{
+	jx_foreach (c->as_extra, key, list) {
 		/* Header names know fewer characters than keys: the API server decodes them. */
 		autofree char *name = http_url_escape(key);
 

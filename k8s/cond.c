@@ -32,7 +32,7 @@ int k8s_cond_crd_established(const json_t *obj, char *why, size_t why_size, void
 		return err_set(e, ERR_CONFLICT, "its names are taken: %.200s",
 			       jx_str_or(names, "message", ""));
 	snprintf(why, why_size, "%s",
-		 !obj		     ? "not there yet"
+		 !obj                ? "not there yet"
 		 : obj_deleting(obj) ? "an older one is being removed"
 				     : "not established yet");
 	return 0;
@@ -67,7 +67,8 @@ int k8s_cond_deployment_ready(const json_t *obj, char *why, size_t why_size, voi
 	else if (jx_int(obj, "status.observedGeneration") < obj_generation(obj))
 		snprintf(why, why_size, "its controller has not looked at it yet");
 	else if (updated < wanted)
-		snprintf(why, why_size, "%lld of %lld pods updated%s%s", updated, wanted, sep, more);
+		snprintf(why, why_size, "%lld of %lld pods updated%s%s", updated, wanted, sep,
+			 more);
 	else if (all > updated)
 		snprintf(why, why_size, "%lld old pods still there", all - updated);
 	else if (available < wanted)

@@ -55,8 +55,9 @@ static int fill_in_cluster(struct k8s_config *c, const char *dir, struct err *e)
 	struct err none = ERR_INIT;
 
 	if (!host || !*host || !port || !*port)
-		return err_set(e, ERR_NOT_FOUND, "not inside a cluster: KUBERNETES_SERVICE_HOST "
-						 "and KUBERNETES_SERVICE_PORT are not set");
+		return err_set(e, ERR_NOT_FOUND,
+			       "not inside a cluster: KUBERNETES_SERVICE_HOST "
+			       "and KUBERNETES_SERVICE_PORT are not set");
 	c->token_file = path_join(dir, "token");
 	/* The token is read again whenever it is needed; this only tells early that it is missing. */
 	if (file_read(&token, &len, c->token_file, MAX_SMALL, e) < 0 ||

@@ -223,8 +223,9 @@ static int refresh_exec(struct cred *c, struct err *e)
 	if (rc == 0)
 		take_answer(c, &a);
 	else if (e->code == ERR_NOT_FOUND)
-		err_hint(e, "%.150s", jx_str_or(c->config->exec, "installHint",
-						"install the plugin, or fix user.exec.command"));
+		err_hint(e, "%.150s",
+			 jx_str_or(c->config->exec, "installHint",
+				   "install the plugin, or fix user.exec.command"));
 	exec_answer_release(&a);
 	return rc < 0 ? err_wrap(e, "exec plugin %.100s", command) : 0;
 }

@@ -303,8 +303,11 @@ void events_record(struct events *ev, const json_t *about, bool warning, const c
 		   const char *fmt, ...)
 {
 	const struct event_ref ref = {
-		jx_str_or(about, "apiVersion", ""), jx_str_or(about, "kind", ""), obj_ns(about),
-		obj_name(about) ? obj_name(about) : "", obj_uid(about),
+		jx_str_or(about, "apiVersion", ""),
+		jx_str_or(about, "kind", ""),
+		obj_ns(about),
+		obj_name(about) ? obj_name(about) : "",
+		obj_uid(about),
 	};
 	char message[MAX_MESSAGE + 64];
 	va_list args;

@@ -71,8 +71,7 @@ json_t *exec_cluster_info(const struct k8s_config *c, const json_t *cluster)
 		const json_t *x = json_array_get(extensions, i);
 
 		if (streq(jx_str(x, "name"), EXEC_GROUP "exec"))
-			json_object_set_new(info, "config",
-					    json_deep_copy(jx_get(x, "extension")));
+			json_object_set_new(info, "config", json_deep_copy(jx_get(x, "extension")));
 	}
 	return info;
 }
@@ -99,8 +98,9 @@ static int check_token(const char *token, struct err *e)
 			       EXEC_MAX_TOKEN);
 	for (const char *p = token ? token : ""; *p; p++)
 		if ((unsigned char)*p <= ' ' || *p == 0x7f)
-			return err_set(e, ERR_PROTOCOL, "the token holds white space or control "
-							"characters");
+			return err_set(e, ERR_PROTOCOL,
+				       "the token holds white space or control "
+				       "characters");
 	return 0;
 }
 
@@ -131,8 +131,9 @@ int exec_decode(struct exec_answer *out, const char *text, size_t len, const cha
 	if (!token && !cert && !key)
 		return err_set(e, ERR_PROTOCOL, "its answer has neither token nor certificate");
 	if (!cert != !key)
-		return err_set(e, ERR_PROTOCOL, "clientCertificateData and clientKeyData belong "
-						"together");
+		return err_set(e, ERR_PROTOCOL,
+			       "clientCertificateData and clientKeyData belong "
+			       "together");
 	if (check_token(token, e) < 0)
 		return -1;
 	/* Some say year 9999 for "never", which is beyond our clock. */

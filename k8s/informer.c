@@ -35,13 +35,13 @@ struct informer {
 
 	enum list_mode mode;
 	enum next next;
-	char *rv;       /* opaque; NULL before the first list */
-	char *page;     /* continue token of a list that goes on */
+	char *rv;   /* opaque; NULL before the first list */
+	char *page; /* continue token of a list that goes on */
 	bool synced, refused;
 
 	struct http_call *call;
-	int status;         /* of the watch, once its head has come */
-	uint64_t got;       /* events and bookmarks of this watch */
+	int status;   /* of the watch, once its head has come */
+	uint64_t got; /* events and bookmarks of this watch */
 	ns_t started, listed_at, failed_at, backoff;
 	struct loop_timer *retry, *quiet;
 	uint64_t random;

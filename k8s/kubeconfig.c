@@ -205,8 +205,9 @@ static int add_default(struct kubeconfig **k, struct err *e)
 	autofree char *path = home ? path_join(home, ".kube/config") : NULL;
 
 	if (!path)
-		return err_set(e, ERR_NOT_FOUND, "no kubeconfig: KUBECONFIG is not set and there "
-						 "is no home folder");
+		return err_set(e, ERR_NOT_FOUND,
+			       "no kubeconfig: KUBECONFIG is not set and there "
+			       "is no home folder");
 	if (add_file(k, path, e) < 0) {
 		if (e->code == ERR_NOT_FOUND)
 			err_hint(e, "set KUBECONFIG or give --kubeconfig");
@@ -244,7 +245,8 @@ static bool find(struct entry *en, const struct kubeconfig *k, enum section sec,
 
 			if (!streq(json_string_value(jx_get(item, "name")), name))
 				continue;
-			*en = (struct entry){k->sources[i], jx_get(item, section_keys[sec]), sec, j};
+			*en = (struct entry){k->sources[i], jx_get(item, section_keys[sec]), sec,
+					     j};
 			return true;
 		}
 	}
@@ -271,8 +273,8 @@ json_t *kubeconfig_contexts(const struct kubeconfig *k)
 		const json_t *list = jx_get(k->sources[i]->doc, "contexts");
 
 		for (size_t j = 0; j < json_array_size(list); j++) {
-			const char *name =
-				json_string_value(jx_get(json_array_get(list, j), "name"));
+			const char *name = json_string_value(
+				jx_get(json_array_get(list, j), "name"));
 
 			if (jx_get(seen, name))
 				continue;
@@ -298,8 +300,7 @@ static int no_context(struct err *e, const struct kubeconfig *k, const char *wan
 	if (wanted)
 		err_set(e, ERR_NOT_FOUND, "kubeconfig has no context \"%s\"", wanted);
 	else
-		err_set(e, ERR_NOT_FOUND, "kubeconfig %s: no current-context",
-			k->sources[0]->name);
+		err_set(e, ERR_NOT_FOUND, "kubeconfig %s: no current-context", k->sources[0]->name);
 	if (known.len)
 		err_hint(e, "known contexts: %s", buf_str(&known));
 	buf_release(&known);
@@ -421,7 +422,7 @@ static int resolve_impersonation(struct k8s_config *c, const struct entry *en, s
 		return -1;
 	if (!jx_is_empty(extra) && !json_is_object(extra))
 		return bad_entry(e, en, "as-user-extra", "must be a map");
-	jx_foreach(extra, key, v)
+	jx_foreach (extra, key, v)
 		if (!*key || check_strings(en, "as-user-extra", v, e) < 0)
 			return *key ? -1 : bad_entry(e, en, "as-user-extra", "has an empty key");
 	if ((c->as_uid || !jx_is_empty(groups) || !jx_is_empty(extra)) && !c->as_user)
@@ -460,8 +461,8 @@ static int resolve_user(struct k8s_config *c, const struct entry *en, const stru
 	const char *file = NULL;
 
 	if (get_pem(&c->cert_pem, en, "client-certificate", e) < 0 ||
-	    get_pem(&c->key_pem, en, "client-key", e) < 0 || get_str(&file, en, "tokenFile", e) < 0 ||
-	    copy_str(&c->token, en, "token", e) < 0 ||
+	    get_pem(&c->key_pem, en, "client-key", e) < 0 ||
+	    get_str(&file, en, "tokenFile", e) < 0 || copy_str(&c->token, en, "token", e) < 0 ||
 	    copy_str(&c->username, en, "username", e) < 0 ||
 	    copy_str(&c->password, en, "password", e) < 0)
 		return -1;

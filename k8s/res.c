@@ -31,8 +31,8 @@ GROUP(K8S_NETWORKPOLICY, "networking.k8s.io", "v1", "NetworkPolicy", "networkpol
 GROUP(K8S_HPA, "autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", true);
 GROUP(K8S_CRD, "apiextensions.k8s.io", "v1", "CustomResourceDefinition",
       "customresourcedefinitions", false);
-GROUP(K8S_SSAR, "authorization.k8s.io", "v1", "SelfSubjectAccessReview",
-      "selfsubjectaccessreviews", false);
+GROUP(K8S_SSAR, "authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews",
+      false);
 GROUP(K8S_STORAGECLASS, "storage.k8s.io", "v1", "StorageClass", "storageclasses", false);
 GROUP(K8S_PRESTO, "starburstdata.com", "v1", "Presto", "prestos", true);
 

@@ -8,7 +8,8 @@
 #include "base/strmap.h"
 #include "k8s/informer.h"
 
-#define STORE_SEEN 256 /* versions remembered, so that a late reply of a write is not taken for news */
+#define STORE_SEEN \
+	256 /* versions remembered, so that a late reply of a write is not taken for news */
 
 struct store {
 	struct strmap *slots;

@@ -53,7 +53,8 @@ static int take_item(const json_t *item, void *arg, struct err *e)
 	}
 	json_object_set_new(own, "apiVersion", json_string(k8s_api_version(l->res)));
 	json_object_set_new(own, "kind", json_string(l->res->kind));
-	jx_foreach(item, key, v) json_object_set(own, key, v);
+	jx_foreach (item, key, v)
+		json_object_set(own, key, v);
 	json_array_append_new(l->items, own);
 	return 0;
 }
@@ -92,7 +93,8 @@ static int list_pages(struct listing *l, struct k8s *k, const char *ns,
 		if (k8s_send(k, &c, 1) > 0)
 			*e = c.e;
 		else
-			rc = jx_items_each(&meta, buf_str(&c.r.body), c.r.body.len, take_item, l, e);
+			rc = jx_items_each(&meta, buf_str(&c.r.body), c.r.body.len, take_item, l,
+					   e);
 		k8s_call_release(&c);
 		if (rc < 0)
 			return -1;

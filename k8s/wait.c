@@ -11,7 +11,7 @@
 #include "k8s/client_internal.h"
 #include "k8s/watch.h"
 
-#define PAUSE      NS_SEC      /* after a failure, and between looks where watching is not allowed */
+#define PAUSE      NS_SEC /* after a failure, and between looks where watching is not allowed */
 #define LOOK_AGAIN (60 * NS_SEC) /* a silent watch is not trusted for longer */
 #define WHY_SIZE   300
 
@@ -29,7 +29,7 @@ struct waiting {
 
 	/* of the running watch: */
 	bool woke, ended;
-	bool deleted;   /* it was gone in between, whatever newest is now */
+	bool deleted; /* it was gone in between, whatever newest is now */
 	json_t *newest;
 	int status;
 	struct err end;
@@ -263,7 +263,8 @@ int k8s_wait(json_t **out, struct k8s *k, const struct k8s_res *r, const struct 
 	     k8s_cond_fn *fn, void *arg, void (*on_change)(const char *why, void *arg),
 	     ns_t deadline, struct err *e)
 {
-	struct waiting w = {.k = k, .res = r, .ref = ref, .fn = fn, .arg = arg, .on_change = on_change};
+	struct waiting w = {
+		.k = k, .res = r, .ref = ref, .fn = fn, .arg = arg, .on_change = on_change};
 	struct loop *l = k8s_loop(k);
 	ns_t outer = loop_deadline(l, 0);
 	int rc;

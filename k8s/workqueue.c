@@ -13,8 +13,8 @@
 struct item {
 	struct workqueue *q;
 	char *key;
-	bool queued;     /* in the list of ready ones */
-	bool dirty;      /* added while it was processed */
+	bool queued; /* in the list of ready ones */
+	bool dirty;  /* added while it was processed */
 	bool processing;
 	unsigned failures;
 	ns_t due; /* of the timer, when that is armed */

@@ -8,7 +8,8 @@
 /* Certificates may be files: this target opens none that the input names. */
 static bool names_files(const char *text, size_t len)
 {
-	static const char *const keys[] = {"certificate-authority", "client-certificate", "client-key", "\\"};
+	static const char *const keys[] = {"certificate-authority", "client-certificate",
+					   "client-key", "\\"};
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		const char *at = text, *end = text + len;

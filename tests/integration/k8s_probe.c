@@ -23,8 +23,8 @@ struct probe {
 };
 
 static const struct k8s_res *const kinds[] = {
-	&K8S_NAMESPACE, &K8S_NODE, &K8S_POD, &K8S_SERVICE, &K8S_CONFIGMAP, &K8S_SECRET,
-	&K8S_SERVICEACCOUNT, &K8S_DEPLOYMENT, &K8S_CRD, &K8S_PRESTO, &K8S_EVENT,
+	&K8S_NAMESPACE,      &K8S_NODE,       &K8S_POD, &K8S_SERVICE, &K8S_CONFIGMAP, &K8S_SECRET,
+	&K8S_SERVICEACCOUNT, &K8S_DEPLOYMENT, &K8S_CRD, &K8S_PRESTO,  &K8S_EVENT,
 };
 
 static const char *arg(const struct probe *p, int i)
@@ -78,15 +78,16 @@ static int do_get(struct probe *p, struct err *e)
 /* list KIND NS LIMIT [LABELS]: how many, the first and the last name */
 static int do_list(struct probe *p, struct err *e)
 {
-	const struct k8s_list_opts o = {.limit = (size_t)atol(p->argv[2]), .label_selector = arg(p, 3)};
+	const struct k8s_list_opts o = {.limit = (size_t)atol(p->argv[2]),
+					.label_selector = arg(p, 3)};
 	autojson json_t *items = NULL, *out = NULL;
 
 	if (k8s_list(&items, p->k, kind_of(p, 0), arg(p, 1), &o, e) < 0)
 		return -1;
 	size_t n = json_array_size(items);
 	const json_t *last = n ? json_array_get(items, n - 1) : NULL;
-	out = json_pack("{s:I, s:s?, s:s?, s:s?}", "n", (json_int_t)n, "last", obj_name(last), "kind",
-			jx_str(last, "kind"), "apiVersion", jx_str(last, "apiVersion"));
+	out = json_pack("{s:I, s:s?, s:s?, s:s?}", "n", (json_int_t)n, "last", obj_name(last),
+			"kind", jx_str(last, "kind"), "apiVersion", jx_str(last, "apiVersion"));
 	print(out);
 	return 0;
 }
@@ -165,8 +166,8 @@ static int do_can(struct probe *p, struct err *e)
 		char *colon = strchr(p->argv[i], ':');
 
 		*colon = '\0';
-		q[n++] = (struct k8s_access){.group = "", .resource = colon + 1, .verb = p->argv[i],
-					     .ns = arg(p, 0)};
+		q[n++] = (struct k8s_access){
+			.group = "", .resource = colon + 1, .verb = p->argv[i], .ns = arg(p, 0)};
 	}
 	if (k8s_can(p->k, q, n, e) < 0)
 		return -1;
@@ -232,8 +233,8 @@ static int do_wait(struct probe *p, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(conds); i++)
 		if (streq(conds[i].name, p->argv[0]))
 			fn = conds[i].fn;
-	return k8s_wait(NULL, p->k, kind_of(p, 1), &ref, fn, p->argc > 5 ? p->argv[5] : NULL, say_why,
-			deadline, e);
+	return k8s_wait(NULL, p->k, kind_of(p, 1), &ref, fn, p->argc > 5 ? p->argv[5] : NULL,
+			say_why, deadline, e);
 }
 
 /* --- informer --------------------------------------------------------------------------------- */
@@ -255,7 +256,7 @@ static void notify(const char *key, const void *old, const void *new, void *unus
 {
 	const struct small *s = new ? new : old;
 	autojson json_t *line = json_pack("{s:s, s:s, s:s}", "event",
-					  !old	 ? "added"
+					  !old   ? "added"
 					  : !new ? "gone"
 						 : "changed",
 					  "key", key, "mark", s->mark);
@@ -268,10 +269,10 @@ static void print_stats(const struct informer *i)
 	struct informer_stats s = informer_stats(i);
 	autojson json_t *line = json_pack(
 		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "event", "stats", "lists",
-		(json_int_t)s.lists, "watches", (json_int_t)s.watches, "events", (json_int_t)s.events,
-		"bookmarks", (json_int_t)s.bookmarks, "errors", (json_int_t)s.errors, "relists",
-		(json_int_t)s.relists, "n", (json_int_t)informer_len(i), "error",
-		informer_last_error(i));
+		(json_int_t)s.lists, "watches", (json_int_t)s.watches, "events",
+		(json_int_t)s.events, "bookmarks", (json_int_t)s.bookmarks, "errors",
+		(json_int_t)s.errors, "relists", (json_int_t)s.relists, "n",
+		(json_int_t)informer_len(i), "error", informer_last_error(i));
 
 	print(line);
 }
@@ -297,10 +298,10 @@ static void on_stdin(unsigned events UNUSED, void *arg_)
 /* watch KIND NS [LABELS] */
 static int do_watch(struct probe *p, struct err *e)
 {
-	const struct informer_opts o = {.res = kind_of(p, 0), .ns = arg(p, 1), .label_selector = arg(p, 2),
-					.seed = 1};
-	const struct informer_ops ops = {.entry_size = sizeof(struct small), .project = project,
-					 .notify = notify};
+	const struct informer_opts o = {
+		.res = kind_of(p, 0), .ns = arg(p, 1), .label_selector = arg(p, 2), .seed = 1};
+	const struct informer_ops ops = {
+		.entry_size = sizeof(struct small), .project = project, .notify = notify};
 	struct watching w = {0};
 	struct loop_fd *in = NULL;
 	int rc = 0;
@@ -343,8 +344,10 @@ static int do_own(struct probe *p, struct err *e)
 {
 	struct own own = {0};
 	const struct informer_opts o = {.res = &K8S_CONFIGMAP, .ns = arg(p, 0), .seed = 1};
-	const struct informer_ops ops = {.entry_size = sizeof(struct small), .project = project,
-					 .notify = notify_own, .arg = &own};
+	const struct informer_ops ops = {.entry_size = sizeof(struct small),
+					 .project = project,
+					 .notify = notify_own,
+					 .arg = &own};
 	const struct k8s_apply_opts apply = {.field_manager = "probe"};
 	struct informer *i = NULL;
 	unsigned drift = 0;
@@ -360,8 +363,8 @@ static int do_own(struct probe *p, struct err *e)
 
 		snprintf(own.want, sizeof(own.want), "m%d", n);
 		obj = json_pack("{s:s, s:s, s:{s:s, s:s}, s:{s:s}}", "apiVersion", "v1", "kind",
-				"ConfigMap", "metadata", "name", "own", "namespace", arg(p, 0), "data",
-				"mark", own.want);
+				"ConfigMap", "metadata", "name", "own", "namespace", arg(p, 0),
+				"data", "mark", own.want);
 		rc = k8s_apply(&reply, p->k, obj, &apply, e);
 		if (rc < 0)
 			break;
@@ -418,10 +421,11 @@ static const struct {
 	const char *name;
 	int (*fn)(struct probe *p, struct err *e);
 } verbs[] = {
-	{"get", do_get},       {"list", do_list},     {"create", do_create}, {"apply", do_apply},
-	{"delete", do_delete}, {"patch", do_patch},   {"can", do_can},	     {"served", do_served},
-	{"whoami", do_whoami}, {"wait", do_wait},     {"watch", do_watch},   {"own", do_own},
-	{"event", do_event},   {"config", do_config}, {"trouble", do_trouble},
+	{"get", do_get},     {"list", do_list},     {"create", do_create},
+	{"apply", do_apply}, {"delete", do_delete}, {"patch", do_patch},
+	{"can", do_can},     {"served", do_served}, {"whoami", do_whoami},
+	{"wait", do_wait},   {"watch", do_watch},   {"own", do_own},
+	{"event", do_event}, {"config", do_config}, {"trouble", do_trouble},
 };
 
 static int run(struct probe *p, const char *verb, struct err *e)
@@ -457,7 +461,8 @@ int main(int argc, char **argv)
 		return 2;
 	rc = run(&p, argv[1], &e);
 	if (rc < 0)
-		fprintf(stderr, "%s: %s%s%s\n", err_name(e.code), e.msg, *e.hint ? " | " : "", e.hint);
+		fprintf(stderr, "%s: %s%s%s\n", err_name(e.code), e.msg, *e.hint ? " | " : "",
+			e.hint);
 	k8s_free(p.k);
 	loop_free(p.loop);
 	return rc < 0;

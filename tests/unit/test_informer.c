@@ -56,7 +56,10 @@ static void notify(const char *key, const void *old, const void *new, void *arg)
 	size_t len = strlen(s->log);
 
 	assert_ptr_equal(informer_get(s->i, key), new);
-	snprintf(s->log + len, sizeof(s->log) - len, "%c%s=%s ", !old ? '+' : !new ? '-' : '~',
+	snprintf(s->log + len, sizeof(s->log) - len, "%c%s=%s ",
+		 !old   ? '+'
+		 : !new ? '-'
+			: '~',
 		 strchr(key, '/') + 1, n->value);
 	check(s);
 }
@@ -73,8 +76,12 @@ static void client(struct setup *s, const char *token_file)
 
 static void informer(struct setup *s, ns_t silence)
 {
-	const struct informer_opts o = {.res = &K8S_CONFIGMAP, .ns = "ns", .label_selector = "a=b,c",
-					.seed = 7, .silence = silence, .backoff_min = 20 * NS_MS};
+	const struct informer_opts o = {.res = &K8S_CONFIGMAP,
+					.ns = "ns",
+					.label_selector = "a=b,c",
+					.seed = 7,
+					.silence = silence,
+					.backoff_min = 20 * NS_MS};
 	const struct informer_ops ops = {sizeof(struct entry), project, notify, release, s};
 	struct err e = ERR_INIT;
 
@@ -131,21 +138,21 @@ static void until_asked(struct setup *s, const char *target, size_t n)
 	}
 }
 
-#define ITEM(name, rv, v)                                                                          \
-	"{\"metadata\":{\"name\":\"" name "\",\"namespace\":\"ns\",\"uid\":\"u-" name              \
+#define ITEM(name, rv, v)                                                             \
+	"{\"metadata\":{\"name\":\"" name "\",\"namespace\":\"ns\",\"uid\":\"u-" name \
 	"\",\"resourceVersion\":\"" rv "\"},\"data\":{\"v\":\"" v "\"}}"
-#define LISTED(rv, more, items)                                                                    \
-	"{\"kind\":\"ConfigMapList\",\"metadata\":{\"resourceVersion\":\"" rv "\"" more            \
+#define LISTED(rv, more, items)                                                         \
+	"{\"kind\":\"ConfigMapList\",\"metadata\":{\"resourceVersion\":\"" rv "\"" more \
 	"},\"items\":[" items "]}"
 #define EVENT(type, name, rv, v) "{\"type\":\"" type "\",\"object\":" ITEM(name, rv, v) "}\n"
-#define BOOKMARK(rv)                                                                               \
+#define BOOKMARK(rv) \
 	"{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"" rv "\"}}}\n"
 #define STATUS(code, reason, message)                                                              \
 	"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Failure\",\"message\":\"" message \
 	"\",\"reason\":\"" reason "\",\"code\":" #code "}"
 #define ERROR_EVENT(code, reason) \
 	"{\"type\":\"ERROR\",\"object\":" STATUS(code, reason, "because") "}\n"
-#define TOO_NEW                                                                                    \
+#define TOO_NEW                                                                                      \
 	"{\"kind\":\"Status\",\"code\":504,\"reason\":\"Timeout\",\"message\":\"Too large resource " \
 	"version: 9, current: 5\",\"details\":{\"causes\":[{\"reason\":\"ResourceVersionTooLarge\"," \
 	"\"message\":\"Too large resource version\"}]}}"
@@ -190,8 +197,8 @@ static void events_cut_anywhere_arrive_whole(void **state)
 
 	start_with_a(s);
 	fault_script(s->f, "GET", WATCH, FAULT_CHUNK("{\"type\":\"ADDED\",\"obj"), FAULT_DELAY(20),
-		     FAULT_CHUNK("ect\":" ITEM("b", "11", "2") "}"), FAULT_DELAY(20), FAULT_CHUNK("\n"),
-		     FAULT_CHUNK(EVENT("ADDED", "c", "12", "3")), FAULT_HOLD);
+		     FAULT_CHUNK("ect\":" ITEM("b", "11", "2") "}"), FAULT_DELAY(20),
+		     FAULT_CHUNK("\n"), FAULT_CHUNK(EVENT("ADDED", "c", "12", "3")), FAULT_HOLD);
 	informer(s, 0);
 	until(s, "+a=1 +b=2 +c=3 ");
 }
@@ -201,8 +208,9 @@ static void half_a_line_at_a_reset_is_not_an_event_and_the_watch_goes_on_where_i
 	struct setup *s = *state;
 
 	start_with_a(s);
-	fault_script(s->f, "GET", WATCH, FAULT_CHUNK(EVENT("ADDED", "b", "11", "2")), FAULT_DELAY(30),
-		     FAULT_CHUNK("{\"type\":\"ADDED\",\"object\":{\"meta"), FAULT_DELAY(30), FAULT_RESET);
+	fault_script(s->f, "GET", WATCH, FAULT_CHUNK(EVENT("ADDED", "b", "11", "2")),
+		     FAULT_DELAY(30), FAULT_CHUNK("{\"type\":\"ADDED\",\"object\":{\"meta"),
+		     FAULT_DELAY(30), FAULT_RESET);
 	fault_script(s->f, "GET", WATCH, FAULT_CHUNK(EVENT("ADDED", "c", "12", "3")), FAULT_HOLD);
 	informer(s, 0);
 	until(s, "+a=1 +b=2 +c=3 ");
@@ -247,7 +255,8 @@ static void expired_as_http_status_lists_again(void **state)
 	struct setup *s = *state;
 
 	start_with_a(s);
-	fault_script(s->f, "GET", WATCH, FAULT_STATUS(410), FAULT_BODY(STATUS(410, "Expired", "old")));
+	fault_script(s->f, "GET", WATCH, FAULT_STATUS(410),
+		     FAULT_BODY(STATUS(410, "Expired", "old")));
 	fault_script(s->f, "GET", LIST, FAULT_BODY(LISTED("30", "", ITEM("a", "20", "2"))));
 	fault_script(s->f, "GET", WATCH, FAULT_HOLD);
 	informer(s, 0);
@@ -263,10 +272,12 @@ static void a_list_that_is_too_new_or_too_old_is_asked_for_fresh_and_in_pages(vo
 		s->log[0] = '\0';
 		fault_script(s->f, "GET", LIST, FAULT_STATUS(round ? 410 : 504),
 			     FAULT_BODY(round ? STATUS(410, "Expired", "x") : TOO_NEW));
-		fault_script(s->f, "GET", LIST,
-			     FAULT_BODY(LISTED("30", ",\"continue\":\"t/k=\"", ITEM("a", "1", "1"))));
+		fault_script(
+			s->f, "GET", LIST,
+			FAULT_BODY(LISTED("30", ",\"continue\":\"t/k=\"", ITEM("a", "1", "1"))));
 		fault_script(s->f, "GET", LIST, FAULT_BODY(LISTED("30", "", ITEM("b", "2", "2"))));
-		fault_script(s->f, "GET", WATCH, FAULT_CHUNK(EVENT("ADDED", "c", "31", "3")), FAULT_HOLD);
+		fault_script(s->f, "GET", WATCH, FAULT_CHUNK(EVENT("ADDED", "c", "31", "3")),
+			     FAULT_HOLD);
 		client(s, NULL);
 		informer(s, 0);
 		until(s, "+a=1 +b=2 +c=3 ");
@@ -363,8 +374,8 @@ static void a_list_cut_in_the_middle_makes_nothing_vanish(void **state)
 	fault_script(s->f, "GET", LIST, FAULT_LENGTH(5000),
 		     FAULT_RAW("{\"metadata\":{},\"items\":["), FAULT_CLOSE);
 	fault_script(s->f, "GET", LIST,
-		     FAULT_BODY("{\"metadata\":{\"resourceVersion\":\"11\"},\"items\":[" ITEM("a", "8",
-											     "1")));
+		     FAULT_BODY("{\"metadata\":{\"resourceVersion\":\"11\"},\"items\":[" ITEM(
+			     "a", "8", "1")));
 	fault_script(s->f, "GET", LIST, FAULT_BODY("{\"kind\":\"Whatever\"}"));
 	fault_script(s->f, "GET", LIST, FAULT_BODY(LISTED("", "", "")));
 	fault_script(s->f, "GET", LIST, FAULT_BODY(LISTED("12", "", ITEM("b", "9", "2"))));
@@ -431,8 +442,9 @@ static void objects_of_no_interest_are_not_kept(void **state)
 {
 	struct setup *s = *state;
 
-	fault_script(s->f, "GET", LIST,
-		     FAULT_BODY(LISTED("10", "", ITEM("a", "9", "1") "," ITEM("h", "8", "hidden"))));
+	fault_script(
+		s->f, "GET", LIST,
+		FAULT_BODY(LISTED("10", "", ITEM("a", "9", "1") "," ITEM("h", "8", "hidden"))));
 	fault_script(s->f, "GET", WATCH, FAULT_CHUNK(EVENT("MODIFIED", "a", "11", "hidden")),
 		     FAULT_CHUNK(EVENT("MODIFIED", "h", "12", "2")), FAULT_HOLD);
 	client(s, NULL);
@@ -496,13 +508,14 @@ static void what_we_made_again_is_not_taken_away_by_the_old_ones_end(void **stat
 	struct setup *s = *state;
 
 	start_with_a(s);
-	fault_script(s->f, "GET", WATCH, FAULT_CHUNK(""), FAULT_GATE(1),
-		     FAULT_CHUNK(EVENT("DELETED", "a", "11", "1")), FAULT_DELAY(50),
-		     FAULT_CHUNK("{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"a\","
-				 "\"namespace\":\"ns\",\"uid\":\"u2\",\"resourceVersion\":\"12\"}}}\n"),
-		     FAULT_CHUNK("{\"type\":\"DELETED\",\"object\":{\"metadata\":{\"name\":\"a\","
-				 "\"namespace\":\"ns\",\"uid\":\"u2\",\"resourceVersion\":\"13\"}}}\n"),
-		     FAULT_HOLD);
+	fault_script(
+		s->f, "GET", WATCH, FAULT_CHUNK(""), FAULT_GATE(1),
+		FAULT_CHUNK(EVENT("DELETED", "a", "11", "1")), FAULT_DELAY(50),
+		FAULT_CHUNK("{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"a\","
+			    "\"namespace\":\"ns\",\"uid\":\"u2\",\"resourceVersion\":\"12\"}}}\n"),
+		FAULT_CHUNK("{\"type\":\"DELETED\",\"object\":{\"metadata\":{\"name\":\"a\","
+			    "\"namespace\":\"ns\",\"uid\":\"u2\",\"resourceVersion\":\"13\"}}}\n"),
+		FAULT_HOLD);
 	informer(s, 0);
 	until(s, "+a=1 ");
 	put(s, "{\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\",\"uid\":\"u2\","
@@ -519,7 +532,8 @@ static void a_list_ends_waiting_for_our_event(void **state)
 	fault_script(s->f, "GET", WATCH, FAULT_CHUNK(EVENT("ADDED", "b", "10", "1")), FAULT_GATE(1),
 		     FAULT_CHUNK(ERROR_EVENT(410, "Expired")));
 	fault_script(s->f, "GET", LIST, FAULT_BODY(LISTED("20", "", ITEM("a", "15", "later"))));
-	fault_script(s->f, "GET", WATCH, FAULT_CHUNK(EVENT("MODIFIED", "a", "21", "last")), FAULT_HOLD);
+	fault_script(s->f, "GET", WATCH, FAULT_CHUNK(EVENT("MODIFIED", "a", "21", "last")),
+		     FAULT_HOLD);
 	informer(s, 0);
 	until(s, "+a=1 +b=1 ");
 	put(s, ITEM("a", "12", "ours"));
@@ -535,7 +549,8 @@ static void scenario(struct fault *f, size_t failing UNUSED, void *arg)
 	struct err e = ERR_INIT;
 
 	s->log[0] = '\0';
-	fault_always(f, "GET", LIST, FAULT_BODY(LISTED("12", "", ITEM("a", "9", "1") "," ITEM("b", "12", "2"))));
+	fault_always(f, "GET", LIST,
+		     FAULT_BODY(LISTED("12", "", ITEM("a", "9", "1") "," ITEM("b", "12", "2"))));
 	fault_script(f, "GET", LIST, FAULT_BODY(LISTED("10", "", ITEM("a", "9", "1"))));
 	/* What was said before a lost connection is said again, as a real server does. */
 	fault_always(f, "GET", WATCH, FAULT_CHUNK(EVENT("ADDED", "b", "12", "2")), FAULT_HOLD);

@@ -68,7 +68,8 @@ static int end(void **state)
 }
 
 #define CM "/api/v1/namespaces/ns/configmaps"
-#define OBJ "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\"}}"
+#define OBJ \
+	"{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\"}}"
 
 static const struct k8s_ref ref = {"ns", "a"};
 static const struct k8s_apply_opts by_me = {.field_manager = "me & co"};
@@ -109,13 +110,15 @@ static void a_status_becomes_an_error_that_says_why(void **state)
 		enum err_code code;
 		const char *message;
 	} cases[] = {
-		{404, S("\"message\":\"pods \\\"x\\\" not found\",\"reason\":\"NotFound\""), ERR_NOT_FOUND,
-		 "pods \"x\" not found"},
+		{404, S("\"message\":\"pods \\\"x\\\" not found\",\"reason\":\"NotFound\""),
+		 ERR_NOT_FOUND, "pods \"x\" not found"},
 		{409, S("\"message\":\"there\",\"reason\":\"AlreadyExists\""), ERR_EXISTS, "there"},
-		{409, S("\"message\":\"changed\",\"reason\":\"Conflict\""), ERR_CONFLICT, "changed"},
+		{409, S("\"message\":\"changed\",\"reason\":\"Conflict\""), ERR_CONFLICT,
+		 "changed"},
 		{410, S("\"message\":\"old\",\"reason\":\"Expired\""), ERR_GONE, "old"},
 		{403, S("\"message\":\"no\",\"reason\":\"Forbidden\""), ERR_DENIED, "no"},
-		{403, S("\"message\":\"pods \\\"x\\\" is forbidden: exceeded quota: q\""), ERR_QUOTA, "quota"},
+		{403, S("\"message\":\"pods \\\"x\\\" is forbidden: exceeded quota: q\""),
+		 ERR_QUOTA, "quota"},
 		{401, S("\"message\":\"Unauthorized\""), ERR_DENIED, "Unauthorized"},
 		{422,
 		 S("\"message\":\"Presto is invalid\",\"details\":{\"causes\":[{\"field\":\"spec.x\","
@@ -135,7 +138,8 @@ static void a_status_becomes_an_error_that_says_why(void **state)
 		struct err e = ERR_INIT;
 
 		fault_clear(s->f);
-		fault_script(s->f, "GET", CM "/a", FAULT_STATUS(cases[i].http), FAULT_BODY(cases[i].body));
+		fault_script(s->f, "GET", CM "/a", FAULT_STATUS(cases[i].http),
+			     FAULT_BODY(cases[i].body));
 		assert_int_equal(get(s, &e), -1);
 		assert_has(e.msg, cases[i].message);
 		if (cases[i].http != 200)
@@ -156,7 +160,8 @@ static void reads_and_applies_are_repeated_after_5xx_and_lost_connections(void *
 		fault_clear(s->f);
 		fault_script(s->f, NULL, CM "/a", FAULT_STATUS(503), FAULT_BODY("x"));
 		fault_script(s->f, NULL, CM "/a", FAULT_RESET);
-		fault_script(s->f, NULL, CM "/a", FAULT_LENGTH(100), FAULT_RAW("{\"half\":"), FAULT_CLOSE);
+		fault_script(s->f, NULL, CM "/a", FAULT_LENGTH(100), FAULT_RAW("{\"half\":"),
+			     FAULT_CLOSE);
 		fault_script(s->f, NULL, CM "/a", FAULT_BODY(OBJ));
 		s->retries = 0;
 		assert_ok(i ? apply(s, &e) : get(s, &e), &e);
@@ -213,7 +218,8 @@ static void retry_after_is_kept_when_it_fits_and_told_when_it_does_not(void **st
 	struct setup *s = *state;
 	struct err e = ERR_INIT;
 
-	fault_script(s->f, "GET", CM "/a", FAULT_STATUS(429), FAULT_HEADER("Retry-After: 7"), FAULT_BODY("x"));
+	fault_script(s->f, "GET", CM "/a", FAULT_STATUS(429), FAULT_HEADER("Retry-After: 7"),
+		     FAULT_BODY("x"));
 	assert_int_equal(get(s, &e), -1);
 	assert_int_equal(e.retry_after, 7 * NS_SEC);
 	assert_fails(-1, &e, ERR_THROTTLED);
@@ -283,12 +289,14 @@ static void lists_go_through_all_pages_with_escaped_values(void **state)
 	struct err e = ERR_INIT;
 	size_t n = 0;
 
-	fault_script(s->f, "GET", CM, FAULT_BODY(PAGE("\"continue\":\"x&y\"", NAMED("a") "," NAMED("b"))));
+	fault_script(s->f, "GET", CM,
+		     FAULT_BODY(PAGE("\"continue\":\"x&y\"", NAMED("a") "," NAMED("b"))));
 	fault_script(s->f, "GET", CM, FAULT_LENGTH(500), FAULT_RAW("{\"items\":[{"), FAULT_RESET);
 	fault_script(s->f, "GET", CM, FAULT_BODY(PAGE("", NAMED("c"))));
 	assert_ok(list(s, &n, &e), &e);
 	assert_int_equal(n, 3);
-	assert_has(fault_request(s->f, 0)->target, "labelSelector=a%20in%20%28b%2Cc%29%26limit%3D1&limit=2");
+	assert_has(fault_request(s->f, 0)->target,
+		   "labelSelector=a%20in%20%28b%2Cc%29%26limit%3D1&limit=2");
 	assert_has(fault_request(s->f, 2)->target, "continue=x%26y");
 }
 
@@ -298,9 +306,11 @@ static void a_forgotten_page_starts_the_list_again_in_one_piece(void **state)
 	struct err e = ERR_INIT;
 	size_t n = 0;
 
-	fault_script(s->f, "GET", CM, FAULT_BODY(PAGE("\"continue\":\"t\"", NAMED("a") "," NAMED("b"))));
+	fault_script(s->f, "GET", CM,
+		     FAULT_BODY(PAGE("\"continue\":\"t\"", NAMED("a") "," NAMED("b"))));
 	fault_script(s->f, "GET", CM, FAULT_STATUS(410), FAULT_BODY(S("\"message\":\"old\"")));
-	fault_script(s->f, "GET", CM, FAULT_BODY(PAGE("", NAMED("a") "," NAMED("b") "," NAMED("c"))));
+	fault_script(s->f, "GET", CM,
+		     FAULT_BODY(PAGE("", NAMED("a") "," NAMED("b") "," NAMED("c"))));
 	assert_ok(list(s, &n, &e), &e);
 	assert_int_equal(n, 3);
 	assert_null(strstr(fault_request(s->f, 2)->target, "limit=2"));
@@ -313,7 +323,8 @@ static void deleting_what_is_gone_is_fine_and_preconditions_are_sent(void **stat
 	autojson json_t *body = NULL;
 	struct err e = ERR_INIT;
 
-	fault_script(s->f, "DELETE", CM "/a", FAULT_STATUS(404), FAULT_BODY(S("\"message\":\"gone\"")));
+	fault_script(s->f, "DELETE", CM "/a", FAULT_STATUS(404),
+		     FAULT_BODY(S("\"message\":\"gone\"")));
 	assert_ok(k8s_delete(s->k, &K8S_CONFIGMAP, &ref, &o, &e), &e);
 	const struct fault_request *r = fault_request(s->f, 0);
 	assert_ok(jx_parse(&body, r->body, r->body_len, "body", &e), &e);
@@ -335,8 +346,8 @@ static void apply_batch(struct fault *f, size_t failing UNUSED, void *arg)
 
 	fault_always(f, "PATCH", "/api/v1/namespaces/ns/configmaps/*", FAULT_BODY(OBJ));
 	for (size_t i = 0; i < 6; i++) {
-		json_array_append_new(objs, json_pack("{s:s, s:s, s:{s:o, s:s}}", "apiVersion", "v1", "kind",
-						      "ConfigMap", "metadata", "name",
+		json_array_append_new(objs, json_pack("{s:s, s:s, s:{s:o, s:s}}", "apiVersion",
+						      "v1", "kind", "ConfigMap", "metadata", "name",
 						      jx_strf("m%zu", i), "namespace", "ns"));
 		list_[i] = json_array_get(objs, i);
 	}
@@ -387,7 +398,8 @@ static void a_token_file_is_read_again_after_a_401(void **state)
 	assert_ok(get(s, &e), &e);
 	put(s, "token", "second\n", 0600);
 	assert_ok(get(s, &e), &e);
-	autofree char *one = authorization(s, 0), *two = authorization(s, 1), *three = authorization(s, 2);
+	autofree char *one = authorization(s, 0), *two = authorization(s, 1),
+		      *three = authorization(s, 2);
 	assert_string_equal(one, "Bearer first");
 	assert_string_equal(two, "Bearer first"); /* a minute has not passed */
 	assert_string_equal(three, "Bearer second");
@@ -401,7 +413,8 @@ static void a_refused_static_token_is_not_tried_twice_and_not_told(void **state)
 
 	c.token = xstrdup("very-secret-token");
 	client(s, &c);
-	fault_always(s->f, "GET", CM "/a", FAULT_STATUS(401), FAULT_BODY(S("\"message\":\"Unauthorized\"")));
+	fault_always(s->f, "GET", CM "/a", FAULT_STATUS(401),
+		     FAULT_BODY(S("\"message\":\"Unauthorized\"")));
 	assert_int_equal(get(s, &e), -1);
 	assert_null(strstr(e.msg, "secret"));
 	assert_has(e.hint, "log in");
@@ -436,18 +449,20 @@ static void password_and_impersonation_are_sent(void **state)
 /* A plugin that counts its runs and answers with what is in the file "answer". */
 static void plugin(struct setup *s, struct k8s_config *c)
 {
-	autofree char *script = xasprintf("#!/bin/sh\necho run >>'%s/runs'\n"
-					  "printf '%%s' \"$KUBERNETES_EXEC_INFO\" >'%s/info'\n"
-					  "printf '%%s %%s' \"$1\" \"$EXTRA\" >'%s/args'\n"
-					  "test -e '%s/fail' && { echo details; echo because >&2; exit 3; }\n"
-					  "cat '%s/answer'\n",
-					  s->dir, s->dir, s->dir, s->dir, s->dir);
+	autofree char *script = xasprintf(
+		"#!/bin/sh\necho run >>'%s/runs'\n"
+		"printf '%%s' \"$KUBERNETES_EXEC_INFO\" >'%s/info'\n"
+		"printf '%%s %%s' \"$1\" \"$EXTRA\" >'%s/args'\n"
+		"test -e '%s/fail' && { echo details; echo because >&2; exit 3; }\n"
+		"cat '%s/answer'\n",
+		s->dir, s->dir, s->dir, s->dir, s->dir);
 	autofree char *path = path_join(s->dir, "plugin");
 
 	put(s, "plugin", script, 0755);
-	c->exec = json_pack("{s:s, s:s, s:s, s:[s], s:[{s:s, s:s}], s:s}", "apiVersion", V1, "command", path,
-			    "interactiveMode", "Never", "args", "an arg", "env", "name", "EXTRA", "value",
-			    "from env", "installHint", "get it at example.com");
+	c->exec = json_pack("{s:s, s:s, s:s, s:[s], s:[{s:s, s:s}], s:s}", "apiVersion", V1,
+			    "command", path, "interactiveMode", "Never", "args", "an arg", "env",
+			    "name", "EXTRA", "value", "from env", "installHint",
+			    "get it at example.com");
 	c->exec_cluster = json_pack("{s:s}", "server", "https://x");
 }
 
@@ -464,7 +479,8 @@ static size_t runs(struct setup *s)
 	return n;
 }
 
-#define ANSWER(fields) "{\"apiVersion\":\"" V1 "\",\"kind\":\"ExecCredential\",\"status\":{" fields "}}"
+#define ANSWER(fields) \
+	"{\"apiVersion\":\"" V1 "\",\"kind\":\"ExecCredential\",\"status\":{" fields "}}"
 
 static void a_plugin_runs_once_and_again_after_a_401(void **state)
 {
@@ -477,7 +493,8 @@ static void a_plugin_runs_once_and_again_after_a_401(void **state)
 	size_t len = 0;
 
 	plugin(s, &c);
-	put(s, "answer", ANSWER("\"token\":\"tok-1\",\"expirationTimestamp\":\"9999-12-31T00:00:00Z\""), 0600);
+	put(s, "answer",
+	    ANSWER("\"token\":\"tok-1\",\"expirationTimestamp\":\"9999-12-31T00:00:00Z\""), 0600);
 	client(s, &c);
 	fault_script(s->f, "GET", CM "/a", FAULT_BODY(OBJ));
 	fault_script(s->f, "GET", CM "/a", FAULT_BODY(OBJ));
@@ -508,7 +525,8 @@ static void an_expired_answer_is_asked_for_again(void **state)
 	struct err e = ERR_INIT;
 
 	plugin(s, &c);
-	put(s, "answer", ANSWER("\"token\":\"t\",\"expirationTimestamp\":\"2001-01-01T00:00:00Z\""), 0600);
+	put(s, "answer", ANSWER("\"token\":\"t\",\"expirationTimestamp\":\"2001-01-01T00:00:00Z\""),
+	    0600);
 	client(s, &c);
 	fault_always(s->f, "GET", CM "/a", FAULT_BODY(OBJ));
 	assert_ok(get(s, &e), &e);
@@ -567,7 +585,8 @@ static void answers_of_plugins_are_checked(void **state UNUSED)
 		{ANSWER(""), "neither token nor certificate"},
 		{ANSWER("\"token\":\"a\\nb\""), "white space"},
 		{ANSWER("\"clientKeyData\":\"k\""), "belong together"},
-		{ANSWER("\"token\":\"t\",\"expirationTimestamp\":\"tomorrow\""), "expirationTimestamp"},
+		{ANSWER("\"token\":\"t\",\"expirationTimestamp\":\"tomorrow\""),
+		 "expirationTimestamp"},
 	};
 	struct exec_answer a = {0};
 	struct err e = ERR_INIT;
@@ -578,8 +597,9 @@ static void answers_of_plugins_are_checked(void **state UNUSED)
 		err_clear(&e);
 		assert_null(a.token);
 	}
-	const char *good = ANSWER("\"token\":\"t\",\"clientCertificateData\":\"C\",\"clientKeyData\":\"K\","
-				  "\"expirationTimestamp\":\"2026-01-02T03:04:05Z\"");
+	const char *good = ANSWER(
+		"\"token\":\"t\",\"clientCertificateData\":\"C\",\"clientKeyData\":\"K\","
+		"\"expirationTimestamp\":\"2026-01-02T03:04:05Z\"");
 	assert_ok(exec_decode(&a, good, strlen(good), V1, &e), &e);
 	assert_string_equal(a.token, "t");
 	assert_string_equal(a.cert_pem, "C");
@@ -593,7 +613,8 @@ static void a_plugins_certificate_is_used_without_a_file(void **state)
 	struct fault *f = fault_start(&(struct fault_opts){.tls = true, .client_cert = true});
 	autojson json_t *answer = json_pack("{s:s, s:s, s:{s:s, s:s}}", "apiVersion", V1, "kind",
 					    "ExecCredential", "status", "clientCertificateData",
-					    fault_client_cert(f), "clientKeyData", fault_client_key(f));
+					    fault_client_cert(f), "clientKeyData",
+					    fault_client_key(f));
 	autofree char *text = json_dumps(answer, 0);
 	struct k8s_config c = K8S_CONFIG_INIT;
 	struct err e = ERR_INIT;
@@ -658,7 +679,8 @@ static void the_services_replies_are_told_from_the_api_servers(void **state)
 	assert_int_equal(k8s_proxy(&r, s->k, &svc, &q, &e), -1);
 	assert_has(e.msg, "service ns/web: no endpoints");
 	assert_fails(-1, &e, ERR_UNAVAILABLE);
-	fault_script(s->f, "GET", PROXY, FAULT_STATUS(404), FAULT_BODY(S("\"message\":\"no such service\"")));
+	fault_script(s->f, "GET", PROXY, FAULT_STATUS(404),
+		     FAULT_BODY(S("\"message\":\"no such service\"")));
 	assert_fails(k8s_proxy(&r, s->k, &svc, &q, &e), &e, ERR_NOT_FOUND);
 }
 

@@ -25,7 +25,8 @@ static void paths_name_group_namespace_object_and_part(void **state UNUSED)
 		{&K8S_POD, NULL, NULL, NULL, "/api/v1/pods"},
 		{&K8S_POD, "", NULL, NULL, "/api/v1/pods"},
 		{&K8S_NODE, "ns", "n", NULL, "/api/v1/nodes/n"},
-		{&K8S_DEPLOYMENT, "ns", "d", "status", "/apis/apps/v1/namespaces/ns/deployments/d/status"},
+		{&K8S_DEPLOYMENT, "ns", "d", "status",
+		 "/apis/apps/v1/namespaces/ns/deployments/d/status"},
 		{&K8S_PRESTO, "a b", "x/y", NULL,
 		 "/apis/starburstdata.com/v1/namespaces/a%20b/prestos/x%2Fy"},
 		{&K8S_CLUSTERROLE, NULL, "system:x", NULL,
@@ -104,8 +105,10 @@ static void watch_lines_are_events_or_refused(void **state UNUSED)
 		{"{\"type\":\"RENAMED\",\"object\":{}}", "unknown type \"RENAMED\""},
 		{"{\"object\":{}}", "unknown type"},
 		{"{\"type\":\"ADDED\",\"object\":[]}", "without an object"},
-		{"{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"a\"}}}", "resourceVersion"},
-		{"{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"resourceVersion\":\"1\"}}}", "without a name"},
+		{"{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"a\"}}}",
+		 "resourceVersion"},
+		{"{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"resourceVersion\":\"1\"}}}",
+		 "without a name"},
 		{"{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"\"}}}",
 		 "resourceVersion"},
 	};
@@ -134,14 +137,16 @@ static void deployments_are_ready_when_all_pods_are_new_and_available(void **sta
 		{NULL, "not there yet"},
 		{"{\"metadata\":{\"generation\":2},\"status\":{\"observedGeneration\":1}}",
 		 "has not looked"},
-		{"{\"spec\":{\"replicas\":2},\"status\":{\"updatedReplicas\":1}}", "1 of 2 pods updated"},
+		{"{\"spec\":{\"replicas\":2},\"status\":{\"updatedReplicas\":1}}",
+		 "1 of 2 pods updated"},
 		{"{\"spec\":{\"replicas\":2},\"status\":{\"updatedReplicas\":2,\"replicas\":3}}",
 		 "1 old pods still there"},
 		{"{\"spec\":{\"replicas\":2},\"status\":{\"updatedReplicas\":2,\"replicas\":2,"
 		 "\"availableReplicas\":1,\"conditions\":[{\"type\":\"Progressing\",\"status\":\"False\","
 		 "\"message\":\"too slow\"}]}}",
 		 "1 of 2 pods available: too slow"},
-		{"{\"status\":{\"updatedReplicas\":1,\"replicas\":1,\"availableReplicas\":1}}", NULL},
+		{"{\"status\":{\"updatedReplicas\":1,\"replicas\":1,\"availableReplicas\":1}}",
+		 NULL},
 		{"{\"spec\":{\"replicas\":0},\"status\":{}}", NULL},
 	};
 
@@ -158,8 +163,9 @@ static void deployments_are_ready_when_all_pods_are_new_and_available(void **sta
 
 static void a_definition_whose_names_are_taken_never_gets_established(void **state UNUSED)
 {
-	autojson json_t *taken = parse("{\"status\":{\"conditions\":[{\"type\":\"NamesAccepted\","
-				       "\"status\":\"False\",\"message\":\"prestos is in use\"}]}}");
+	autojson json_t *taken = parse(
+		"{\"status\":{\"conditions\":[{\"type\":\"NamesAccepted\","
+		"\"status\":\"False\",\"message\":\"prestos is in use\"}]}}");
 	autojson json_t *good = parse("{\"status\":{\"conditions\":[{\"type\":\"Established\","
 				      "\"status\":\"True\"}]}}");
 	char why[200] = "";
@@ -173,8 +179,9 @@ static void a_definition_whose_names_are_taken_never_gets_established(void **sta
 
 static void a_condition_of_an_older_generation_does_not_count(void **state UNUSED)
 {
-	autojson json_t *o = parse("{\"metadata\":{\"generation\":2},\"status\":{\"conditions\":[{\"type\":"
-				   "\"Ready\",\"status\":\"True\",\"observedGeneration\":1}]}}");
+	autojson json_t *o = parse(
+		"{\"metadata\":{\"generation\":2},\"status\":{\"conditions\":[{\"type\":"
+		"\"Ready\",\"status\":\"True\",\"observedGeneration\":1}]}}");
 	char why[200] = "", type[] = "Ready";
 	struct err e = ERR_INIT;
 

@@ -43,15 +43,15 @@ static int end(void **state)
 	return 0;
 }
 
-#define PODS "/api/v1/namespaces/ns/pods"
-#define GET  PODS "/a"
-#define WATCH PODS "?watch=1"
+#define PODS     "/api/v1/namespaces/ns/pods"
+#define GET      PODS "/a"
+#define WATCH    PODS "?watch=1"
 #define META(rv) "\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\",\"resourceVersion\":\"" rv "\"}"
 #define POD(rv, ready)                                                                      \
 	"{" META(rv) ",\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"" ready \
 		     "\",\"reason\":\"R" rv "\"}]}}"
 #define EVENT(type, object) "{\"type\":\"" type "\",\"object\":" object "}\n"
-#define GONE "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"message\":\"not found\",\"code\":404}"
+#define GONE                "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"message\":\"not found\",\"code\":404}"
 
 static void on_change(const char *why, void *arg UNUSED)
 {
@@ -65,7 +65,8 @@ static int wait_ready(struct setup *s, json_t **out, ns_t within, struct err *e)
 	const struct k8s_ref ref = {"ns", "a"};
 	char type[] = "Ready";
 
-	return k8s_wait(out, s->k, &K8S_POD, &ref, k8s_cond_true, type, on_change, clock_mono() + within, e);
+	return k8s_wait(out, s->k, &K8S_POD, &ref, k8s_cond_true, type, on_change,
+			clock_mono() + within, e);
 }
 
 static void an_object_that_is_there_is_watched_from_its_version(void **state)
@@ -75,8 +76,8 @@ static void an_object_that_is_there_is_watched_from_its_version(void **state)
 	struct err e = ERR_INIT;
 
 	fault_script(s->f, "GET", GET, FAULT_BODY(POD("5", "False")));
-	fault_script(s->f, "GET", WATCH, FAULT_CHUNK(EVENT("MODIFIED", POD("6", "False"))), FAULT_DELAY(50),
-		     FAULT_CHUNK(EVENT("MODIFIED", POD("7", "True"))), FAULT_HOLD);
+	fault_script(s->f, "GET", WATCH, FAULT_CHUNK(EVENT("MODIFIED", POD("6", "False"))),
+		     FAULT_DELAY(50), FAULT_CHUNK(EVENT("MODIFIED", POD("7", "True"))), FAULT_HOLD);
 	assert_ok(wait_ready(s, &o, 5 * NS_SEC, &e), &e);
 	assert_string_equal(obj_rv(o), "7");
 	assert_string_equal(s->whys, "R5|R6|");
@@ -90,8 +91,10 @@ static void an_absent_object_is_watched_from_the_lists_version(void **state)
 	struct err e = ERR_INIT;
 
 	fault_script(s->f, "GET", GET, FAULT_STATUS(404), FAULT_BODY(GONE));
-	fault_script(s->f, "GET", PODS "?!watch", FAULT_BODY("{\"metadata\":{\"resourceVersion\":\"40\"},\"items\":[]}"));
-	fault_script(s->f, "GET", WATCH, FAULT_CHUNK(EVENT("ADDED", POD("41", "True"))), FAULT_HOLD);
+	fault_script(s->f, "GET", PODS "?!watch",
+		     FAULT_BODY("{\"metadata\":{\"resourceVersion\":\"40\"},\"items\":[]}"));
+	fault_script(s->f, "GET", WATCH, FAULT_CHUNK(EVENT("ADDED", POD("41", "True"))),
+		     FAULT_HOLD);
 	assert_ok(wait_ready(s, NULL, 5 * NS_SEC, &e), &e);
 	assert_has(fault_request(s->f, 2)->target, "resourceVersion=40");
 }
@@ -103,10 +106,13 @@ static void lost_expired_and_refused_watches_are_begun_again(void **state)
 
 	fault_always(s->f, "GET", GET, FAULT_BODY(POD("5", "False")));
 	fault_script(s->f, "GET", WATCH, FAULT_CHUNK("{\"type\":\"MOD"), FAULT_RESET);
-	fault_script(s->f, "GET", WATCH,
-		     FAULT_CHUNK("{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410}}\n"));
+	fault_script(
+		s->f, "GET", WATCH,
+		FAULT_CHUNK(
+			"{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410}}\n"));
 	fault_script(s->f, "GET", WATCH, FAULT_STATUS(503), FAULT_BODY("x"));
-	fault_script(s->f, "GET", WATCH, FAULT_CHUNK(EVENT("MODIFIED", POD("9", "True"))), FAULT_HOLD);
+	fault_script(s->f, "GET", WATCH, FAULT_CHUNK(EVENT("MODIFIED", POD("9", "True"))),
+		     FAULT_HOLD);
 	assert_ok(wait_ready(s, NULL, 20 * NS_SEC, &e), &e);
 	assert_string_equal(s->whys, "R5|");
 }
@@ -118,9 +124,13 @@ static void gone_and_back_again_counts_as_gone(void **state)
 	struct err e = ERR_INIT;
 
 	fault_script(s->f, "GET", GET, FAULT_BODY(POD("5", "False")));
-	fault_script(s->f, "GET", WATCH,
-		     FAULT_CHUNK(EVENT("DELETED", POD("6", "False")) EVENT("ADDED", POD("7", "False"))), FAULT_HOLD);
-	assert_ok(k8s_wait(NULL, s->k, &K8S_POD, &ref, k8s_cond_gone, NULL, NULL, clock_mono() + 5 * NS_SEC, &e), &e);
+	fault_script(
+		s->f, "GET", WATCH,
+		FAULT_CHUNK(EVENT("DELETED", POD("6", "False")) EVENT("ADDED", POD("7", "False"))),
+		FAULT_HOLD);
+	assert_ok(k8s_wait(NULL, s->k, &K8S_POD, &ref, k8s_cond_gone, NULL, NULL,
+			   clock_mono() + 5 * NS_SEC, &e),
+		  &e);
 }
 
 static void the_time_out_tells_what_was_missing(void **state)
@@ -145,7 +155,8 @@ static void a_server_that_is_down_is_borne_until_the_deadline(void **state)
 	assert_has(e.msg, "the API server does not answer");
 	assert_fails(-1, &e, ERR_TIMEOUT);
 	fault_clear(s->f);
-	fault_always(s->f, "GET", GET, FAULT_STATUS(403), FAULT_BODY("{\"kind\":\"Status\",\"message\":\"no\"}"));
+	fault_always(s->f, "GET", GET, FAULT_STATUS(403),
+		     FAULT_BODY("{\"kind\":\"Status\",\"message\":\"no\"}"));
 	assert_fails(wait_ready(s, NULL, 5 * NS_SEC, &e), &e, ERR_DENIED);
 }
 
@@ -209,7 +220,8 @@ static void troubles_of_pods_are_told_in_words(void **state)
 		const char *status, *text;
 		bool fatal;
 	} cases[] = {
-		{"\"phase\":\"Running\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]", NULL, false},
+		{"\"phase\":\"Running\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]",
+		 NULL, false},
 		{"\"phase\":\"Succeeded\"", NULL, false},
 		{"\"phase\":\"Pending\",\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\","
 		 "\"message\":\"0/1 nodes are available: 1 Insufficient memory.\"}]",
@@ -231,13 +243,14 @@ static void troubles_of_pods_are_told_in_words(void **state)
 		 "\"ContainerCreating\"}}}]",
 		 "pod a: container c is starting (ContainerCreating)", false},
 		{"\"phase\":\"Running\"", "pod a: running, not ready yet", false},
-		{"\"phase\":\"Failed\",\"reason\":\"Evicted\",\"message\":\"disk\"", "pod a: failed: Evicted: disk",
-		 false},
+		{"\"phase\":\"Failed\",\"reason\":\"Evicted\",\"message\":\"disk\"",
+		 "pod a: failed: Evicted: disk", false},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		autofree char *body = xasprintf("{\"metadata\":{},\"items\":[{" META("1") ",\"status\":{%s}}]}",
-						cases[i].status);
+		autofree char *body = xasprintf(
+			"{\"metadata\":{},\"items\":[{" META("1") ",\"status\":{%s}}]}",
+			cases[i].status);
 		autofree char *text = NULL;
 		bool fatal = true;
 		struct err e = ERR_INIT;

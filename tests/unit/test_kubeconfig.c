@@ -10,30 +10,31 @@
 
 /* --- table: one text, what it resolves to or what is said ------------------------------------------ */
 
-#define TWO "apiVersion: v1\nkind: Config\ncurrent-context: a\n" \
-	    "clusters:\n- name: c1\n  cluster: {server: \"https://one:6443/\"}\n" \
-	    "contexts:\n- name: a\n  context: {cluster: c1, user: u1, namespace: team}\n" \
-	    "- name: b\n  context: {cluster: c1, user: \"\"}\n"
+#define TWO                                                                           \
+	"apiVersion: v1\nkind: Config\ncurrent-context: a\n"                          \
+	"clusters:\n- name: c1\n  cluster: {server: \"https://one:6443/\"}\n"         \
+	"contexts:\n- name: a\n  context: {cluster: c1, user: u1, namespace: team}\n" \
+	"- name: b\n  context: {cluster: c1, user: \"\"}\n"
 
 static const struct {
 	const char *text, *context;
 	enum err_code code;
 	const char *server, *ns, *token, *message;
 } cases[] = {
-	{TWO "users:\n- name: u1\n  user: {token: t0ken}\n", NULL, ERR_OK, "https://one:6443", "team",
-	 "t0ken", NULL},
+	{TWO "users:\n- name: u1\n  user: {token: t0ken}\n", NULL, ERR_OK, "https://one:6443",
+	 "team", "t0ken", NULL},
 	{TWO "users: null\n", "b", ERR_OK, "https://one:6443", "default", NULL, NULL},
 	{TWO, NULL, ERR_INVALID, NULL, NULL, NULL, "there is no user \"u1\""},
 	{TWO, "zzz", ERR_NOT_FOUND, NULL, NULL, NULL, "no context \"zzz\""},
 	{"", NULL, ERR_NOT_FOUND, NULL, NULL, NULL, "no current-context"},
 	{"contexts:\n- name: x\n  context: {cluster: gone}\n", "x", ERR_INVALID, NULL, NULL, NULL,
 	 "there is no cluster \"gone\""},
-	{"clusters:\n- name: c\n  cluster: {}\ncontexts:\n- name: x\n  context: {cluster: c}\n", "x",
-	 ERR_INVALID, NULL, NULL, NULL, "file:3:12: the cluster has no server"},
+	{"clusters:\n- name: c\n  cluster: {}\ncontexts:\n- name: x\n  context: {cluster: c}\n",
+	 "x", ERR_INVALID, NULL, NULL, NULL, "file:3:12: the cluster has no server"},
 	{TWO "users:\n- name: u1\n  user: {client-key-data: eA==}\n", "a", ERR_INVALID, NULL, NULL,
 	 NULL, "belong together"},
-	{TWO "users:\n- name: u1\n  user:\n    client-key-data: '!'\n", "a", ERR_INVALID, NULL, NULL,
-	 NULL, "file:15:22: not base64"},
+	{TWO "users:\n- name: u1\n  user:\n    client-key-data: '!'\n", "a", ERR_INVALID, NULL,
+	 NULL, NULL, "file:15:22: not base64"},
 	{TWO "users:\n- name: u1\n  user: {auth-provider: {name: gcp}}\n", "a", ERR_INVALID, NULL,
 	 NULL, NULL, "auth providers are gone"},
 	{TWO "users:\n- name: u1\n  user: {token: \"a\\nb\"}\n", "a", ERR_INVALID, NULL, NULL, NULL,
@@ -42,8 +43,9 @@ static const struct {
 	 "must be a string"},
 	{TWO "users:\n- name: u1\n  user: {as-groups: [g]}\n", "a", ERR_INVALID, NULL, NULL, NULL,
 	 "needs a user"},
-	{TWO "users:\n- name: u1\n  user: {exec: {apiVersion: client.authentication.k8s.io/v1alpha1,"
-	     " command: x}}\n",
+	{TWO
+	 "users:\n- name: u1\n  user: {exec: {apiVersion: client.authentication.k8s.io/v1alpha1,"
+	 " command: x}}\n",
 	 "a", ERR_INVALID, NULL, NULL, NULL, "v1 or v1beta1"},
 	{TWO "users:\n- name: u1\n  user: {exec: {apiVersion: client.authentication.k8s.io/v1,"
 	     " command: x}}\n",
@@ -93,7 +95,8 @@ static void what_is_no_kubeconfig_is_refused_with_its_place(void **state UNUSED)
 		AUTO(kubeconfig_freep) struct kubeconfig *k = NULL;
 		struct err e = ERR_INIT;
 
-		assert_int_equal(kubeconfig_add(&k, bad[i].text, strlen(bad[i].text), "f", ".", &e), -1);
+		assert_int_equal(kubeconfig_add(&k, bad[i].text, strlen(bad[i].text), "f", ".", &e),
+				 -1);
 		assert_has(e.msg, bad[i].message);
 		assert_fails(-1, &e, ERR_INVALID);
 		assert_null(k);
@@ -198,7 +201,8 @@ static void relative_paths_belong_to_the_file_that_names_them(void **state)
 	    "      command: bin/plug\n"
 	    "contexts:\n- name: x\n  context: {cluster: c, user: u}\n");
 	resolve_env(&c, f->two, NULL);
-	autofree char *token = path_join(f->dir, "sub/tok"), *plug = path_join(f->dir, "sub/bin/plug");
+	autofree char *token = path_join(f->dir, "sub/tok"),
+		      *plug = path_join(f->dir, "sub/bin/plug");
 	assert_string_equal(c.server, "https://h");
 	assert_string_equal(c.ca_pem, "CA");
 	assert_string_equal(c.cert_pem, "CERT");
@@ -338,7 +342,8 @@ static void base64_knows_both_alphabets_and_refuses_the_rest(void **state UNUSED
 {
 	static const struct {
 		const char *text, *bytes;
-	} good[] = {{"", ""}, {"QQ==", "A"}, {"QQ", "A"}, {"QU I=\n", "AB"}, {"Pz8_", "???"}, {"Pz8/", "???"}};
+	} good[] = {{"", ""},          {"QQ==", "A"},   {"QQ", "A"},
+		    {"QU I=\n", "AB"}, {"Pz8_", "???"}, {"Pz8/", "???"}};
 	static const char *const bad[] = {"Q", "QQ=", "Q=Q=", "Q*==", "QQ===", "QQQQQ"};
 	struct err e = ERR_INIT;
 	size_t len = 0;
@@ -367,16 +372,17 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_text_resolves_or_says_where_it_is_wrong),
 		cmocka_unit_test(what_is_no_kubeconfig_is_refused_with_its_place),
-		cmocka_unit_test_setup_teardown(of_several_files_the_first_wins_per_entry_and_never_half,
+		cmocka_unit_test_setup_teardown(
+			of_several_files_the_first_wins_per_entry_and_never_half, setup, teardown),
+		cmocka_unit_test_setup_teardown(relative_paths_belong_to_the_file_that_names_them,
 						setup, teardown),
-		cmocka_unit_test_setup_teardown(relative_paths_belong_to_the_file_that_names_them, setup,
-						teardown),
 		cmocka_unit_test_setup_teardown(
 			a_plain_command_is_left_to_PATH_and_cluster_info_is_handed_over, setup,
 			teardown),
-		cmocka_unit_test_setup_teardown(data_beats_the_file_and_a_missing_file_is_named, setup,
+		cmocka_unit_test_setup_teardown(data_beats_the_file_and_a_missing_file_is_named,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(no_file_at_all_says_how_to_name_one, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(no_file_at_all_says_how_to_name_one, setup, teardown),
 		cmocka_unit_test(known_contexts_are_named_when_the_asked_one_is_not_there),
 		cmocka_unit_test_setup_teardown(a_written_kubeconfig_reads_back_the_same, setup,
 						teardown),

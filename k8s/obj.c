@@ -58,7 +58,7 @@ char *obj_key(const json_t *o)
 {
 	const char *ns = obj_ns(o), *name = obj_name(o);
 
-	if (!name)
+	if (!name || !*name)
 		return NULL;
 	return ns && *ns ? xasprintf("%s/%s", ns, name) : xstrdup(name);
 }

@@ -27,7 +27,8 @@ int watch_decode(enum watch_type *type, json_t **object, const char *line, size_
 		return err_set(e, ERR_PROTOCOL, "watch event without an object");
 	if (i != WATCH_ERROR && (!rv || !*rv))
 		return err_set(e, ERR_PROTOCOL, "watch event without a resourceVersion");
-	if (i != WATCH_ERROR && i != WATCH_BOOKMARK && !obj_name(obj))
+	const char *object_name = obj_name(obj);
+	if (i != WATCH_ERROR && i != WATCH_BOOKMARK && (!object_name || !*object_name))
 		return err_set(e, ERR_PROTOCOL, "watch event of an object without a name");
 	*type = (enum watch_type)i;
 	*object = json_incref(obj);

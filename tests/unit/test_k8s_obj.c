@@ -109,6 +109,9 @@ static void watch_lines_are_events_or_refused(void **state UNUSED)
 		 "resourceVersion"},
 		{"{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"resourceVersion\":\"1\"}}}",
 		 "without a name"},
+		{"{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"\",\"resourceVersion\":"
+		 "\"1\"}}}",
+		 "without a name"},
 		{"{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"\"}}}",
 		 "resourceVersion"},
 	};

@@ -51,8 +51,15 @@ static int down_objects(struct down *d, struct err *e)
 	return 0;
 }
 
+/* The cluster goes when we made it, nobody else lives in it, and it is not to be kept. */
+static void decide_cluster(struct down *d, bool keep, const char *other, bool *made)
+{
+	*made = provider_made(&d->t->pc) || (d->t->k && d->t->provider->destroy && provider_marked(d->t->k, d->t->name));
+	d->whole_cluster = *made && !keep && !other && d->t->provider->destroy;
+}
+
 /* An API server that is away must not keep a cluster alive that goes anyway. */
-static int inside(struct down *d, struct err *e)
+static int inside(struct down *d, bool keep, const char *other, bool *made, struct err *e)
 {
 	struct cluster_facts facts = {0};
 
@@ -64,8 +71,11 @@ static int inside(struct down *d, struct err *e)
 	}
 	if (!facts.ready && d->whole_cluster)
 		return 0;
-	if (target_connect(d->t, e) == 0 && down_objects(d, e) == 0)
-		return 0;
+	if (target_connect(d->t, e) == 0) {
+		decide_cluster(d, keep, other, made);
+		if (down_objects(d, e) == 0)
+			return 0;
+	}
 	if (!d->whole_cluster || (e->code != ERR_UNAVAILABLE && e->code != ERR_NOT_FOUND))
 		return -1;
 	progress_warn(d->app->progress, "%s; going on with the cluster itself", e->msg);
@@ -107,12 +117,12 @@ static void tell(const struct down *d)
 static int down(struct down *d, bool keep, struct err *e)
 {
 	autofree char *other = NULL;
-	bool made = provider_made(&d->t->pc);
+	bool made = false;
 
 	if (shared_with(&other, d->t, e) < 0)
 		return -1;
-	d->whole_cluster = made && !keep && !other && d->t->provider->destroy;
-	if (inside(d, e) < 0)
+	decide_cluster(d, keep, other, &made);
+	if (inside(d, keep, other, &made, e) < 0)
 		return -1;
 	if (d->failures) {
 		app_detail(d->app, "%s", buf_str(&d->failed));

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/version.h"
+#include "k8s/obj.h"
 
 static const struct provider *const providers[] = {&provider_local, &provider_existing};
 
@@ -46,6 +47,30 @@ int provider_connect(struct k8s **out, struct app *a, const char *kubeconfig, co
 bool provider_made(const struct provider_ctx *c)
 {
 	return jx_bool(c->state->doc, "made.cluster");
+}
+
+static const struct k8s_ref mark = {.ns = "kube-system", .name = "prestoctl-cluster"};
+
+bool provider_marked(struct k8s *k, const char *env)
+{
+	autojson json_t *live = NULL;
+	struct err e = ERR_INIT;
+
+	return k8s_get(&live, k, &K8S_CONFIGMAP, &mark, &e) == 0 && streq(obj_label(live, ENV_LABEL), env);
+}
+
+int provider_mark(struct provider_ctx *c, struct k8s *k, const char *env, struct err *e)
+{
+	const struct k8s_apply_opts opts = {.field_manager = FIELD_MANAGER};
+	autojson json_t *want = NULL;
+
+	if (!provider_made(c) || jx_bool(c->state->doc, "made.marked"))
+		return 0;
+	want = json_pack("{s:s, s:s, s:{s:s, s:s, s:{s:s}}}", "apiVersion", "v1", "kind", "ConfigMap", "metadata", "name",
+			 mark.name, "namespace", mark.ns, "labels", ENV_LABEL, env);
+	if (k8s_apply(NULL, k, want, &opts, e) < 0)
+		return err_wrap(e, "marking the cluster as made here");
+	return state_set(c->state, "made.marked", json_true(), e);
 }
 
 int provider_tool(char **out, const char *env_name, const char *relative, struct err *e)

@@ -44,8 +44,15 @@ const struct provider *provider_find(const char *name); /* NULL: none of that na
  * @server (owned, may be NULL pointers) tell what that was. */
 int provider_connect(struct k8s **out, struct app *a, const char *kubeconfig, const char *context, char **context_used,
 		     char **server, struct err *e) MUST_CHECK;
-/* provider_made - did prestoctl make the cluster, by what the state remembers? */
+/*
+ * Who made the cluster is in the state, and in the cluster itself, in case the state gets lost: a ConfigMap
+ * kube-system/prestoctl-cluster with the environment's label.
+ * provider_made - by what the state remembers. provider_mark - write the ConfigMap, once, when the state says so.
+ * provider_marked - does the ConfigMap name this environment? false too when it may not be read.
+ */
 bool provider_made(const struct provider_ctx *c);
+int provider_mark(struct provider_ctx *c, struct k8s *k, const char *env, struct err *e) MUST_CHECK;
+bool provider_marked(struct k8s *k, const char *env);
 /* provider_tool - one of the project's own scripts ("devcluster/devcluster"): $env_name, beside the build, or installed.
  * Owned path. ERR_NOT_FOUND says where it was looked for. */
 int provider_tool(char **out, const char *env_name, const char *relative, struct err *e) MUST_CHECK;

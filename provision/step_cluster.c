@@ -85,7 +85,7 @@ int step_api_run(struct step_ctx *c, struct err *e)
 		err_set(e, ERR_PROTOCOL, "%s does not answer as a Kubernetes API server", k8s_config_of(c->k)->server);
 		return err_hint(e, "look at the server in the kubeconfig");
 	}
-	if (objects_observe(c, e) < 0)
+	if (provider_mark(&c->pc, c->k, c->env->name, e) < 0 || objects_observe(c, e) < 0)
 		return -1;
 	step_say(c, "Kubernetes %s at %s", jx_str(version, "gitVersion"), k8s_config_of(c->k)->server);
 	return 0;

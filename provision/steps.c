@@ -105,24 +105,37 @@ static int look_and_do(struct step_ctx *c, struct err *e)
 	return s->run(c, e);
 }
 
+/* What an API server that stayed away comes to, when it was asked until the end. */
+static int give_up(struct step_ctx *c, bool retried, struct err *e)
+{
+	char last[300];
+
+	if (retried && e->code == ERR_UNAVAILABLE) {
+		snprintf(last, sizeof(last), "%.290s", e->msg);
+		err_clear(e);
+		err_set(e, ERR_TIMEOUT, "the API server did not answer until the time was up: %s", last);
+		c->missing[0] = '\0';
+	}
+	progress_end(c->app->progress, false, "%s", e->msg);
+	return -1;
+}
+
 static int step_run(struct step_ctx *c, struct err *e)
 {
 	struct progress *p = c->app->progress;
+	bool retried = false;
 
 	c->note[0] = c->missing[0] = c->pods[0] = '\0';
 	progress_begin(p, c->at->name, c->at->title);
 	while (look_and_do(c, e) < 0) {
-		if (!worth_another_try(c, e)) {
-			progress_end(p, false, "%s", e->msg);
-			return -1;
-		}
+		if (!worth_another_try(c, e))
+			return give_up(c, retried, e);
+		retried = true;
 		progress_say(p, "the API server does not answer, asking again: %s", e->msg);
 		snprintf(c->missing, sizeof(c->missing), "the API server: %.300s", e->msg);
 		err_clear(e);
-		if (loop_sleep(c->app->loop, AGAIN_AFTER, e) < 0) {
-			progress_end(p, false, "%s", e->msg);
-			return -1;
-		}
+		if (loop_sleep(c->app->loop, AGAIN_AFTER, e) < 0)
+			return give_up(c, retried, e);
 	}
 	progress_end(p, true, "%s", c->note[0] ? c->note : "done");
 	return 0;

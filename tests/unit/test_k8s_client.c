@@ -47,7 +47,7 @@ static int begin(void **state)
 
 	assert_ok(loop_new(&s->l, &e), &e);
 	s->f = fault_start(NULL);
-	strcpy(s->dir, "/tmp/k8s-client-XXXXXX");
+	snprintf(s->dir, sizeof(s->dir), "/tmp/k8s-client-XXXXXX");
 	assert_non_null(mkdtemp(s->dir));
 	client(s, &c);
 	*state = s;

@@ -123,7 +123,7 @@ static int setup(void **state)
 	struct files *f = xcalloc(1, sizeof(*f));
 	struct err e = ERR_INIT;
 
-	strcpy(f->dir, "/tmp/k8s-kubeconfig-XXXXXX");
+	snprintf(f->dir, sizeof(f->dir), "/tmp/k8s-kubeconfig-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	autofree char *sub = path_join(f->dir, "sub");
 	assert_ok(file_mkdirs(sub, 0700, &e), &e);

@@ -20,10 +20,11 @@ int cr_project(struct cr *out, const json_t *obj)
 {
 	static const char *const kept[] = {"name", "namespace", "uid", "generation"};
 	autojson json_t *slim = json_object();
-	json_t *meta = json_object();
+	json_t *meta;
 
 	if (!obj_name(obj) || !obj_uid(obj))
 		return -1;
+	meta = json_object();
 	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
 		json_object_set(meta, kept[i], jx_get(jx_get(obj, "metadata"), kept[i]));
 	json_object_set_new(slim, "apiVersion", json_string(PRESTO_API_VERSION));

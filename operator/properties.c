@@ -45,6 +45,10 @@ static bool next_line(struct line *out, const char **text)
 		*text = *end ? end + 1 : end;
 		while (end > from && end[-1] == '\r')
 			end--;
+		if (carries_on(from, end)) /* into the end of the text, and in ours into the next line */
+			end--;
+		if (end == from)
+			continue;
 		*out = (struct line){from, (size_t)(end - from)};
 		return true;
 	}

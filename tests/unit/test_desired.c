@@ -169,6 +169,8 @@ static const struct { const char *ours, *theirs, *merged; } merges[] = {
 	{"a=1\n", "  b=1\r\n", "a=1\nb=1\n"},
 	{"a=1\n", "a\\=b=2\n", "a=1\na\\=b=2\n"},
 	{"", "flag", "flag\n"},
+	{"a=1\n", "b=2\\", "a=1\nb=2\n"},
+	{"a=1\n", "\\", "a=1\n"},
 };
 
 static void lines_of_the_user_take_the_place_of_ours(void **state UNUSED)

@@ -137,16 +137,24 @@ static int run_script(struct shell *s, const char *script, struct err *e)
 static int read_script(char **out, const char *path, struct err *e)
 {
 	AUTO(buf_release) struct buf text = BUF_INIT(SCRIPT_MAX);
+	autofree char *script = NULL;
 	char block[16384];
-	size_t got;
+	size_t got, len = 0;
 
-	if (!streq(path, "-"))
-		return file_read(out, NULL, path, SCRIPT_MAX, e);
-	while ((got = fread(block, 1, sizeof(block), stdin)) > 0) {
+	if (!streq(path, "-") && file_read(&script, &len, path, SCRIPT_MAX, e) < 0)
+		return -1;
+	while (!script && (got = fread(block, 1, sizeof(block), stdin)) > 0) {
 		if (buf_add(&text, block, got, e) < 0)
 			return err_wrap(e, "standard input");
 	}
-	*out = buf_take(&text);
+	if (!script) {
+		len = text.len;
+		script = buf_take(&text);
+	}
+	/* Half of a file must not run as if it were all of it. */
+	if (script && strlen(script) != len)
+		return err_set(e, ERR_INVALID, "%s: binary, not SQL", streq(path, "-") ? "standard input" : path);
+	*out = TAKE(script);
 	return 0;
 }
 

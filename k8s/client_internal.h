@@ -22,7 +22,7 @@ struct k8s_call {
 	char *body;               /* owned */
 	ns_t timeout;             /* 0: the client's */
 	size_t max_body;
-	bool once;                /* repeat only when it surely had no effect */
+	bool once; /* repeat only when it surely had no effect */
 	struct http_resp r;
 	struct err e;
 	bool settled;

@@ -25,21 +25,23 @@ struct informer_ops {
 
 struct informer_opts {
 	const struct k8s_res *res;
-	const char *ns;              /* NULL: all namespaces */
-	const char *label_selector;  /* NULL: all */
-	unsigned seed;               /* for jitter; tests fix it */
-	ns_t silence;                /* 0: 150 s */
-	ns_t watch_min, watch_max;   /* timeoutSeconds range; 0: 300 s, 600 s */
-	ns_t backoff_min;            /* 0: 800 ms */
+	const char *ns;             /* NULL: all namespaces */
+	const char *label_selector; /* NULL: all */
+	unsigned seed;              /* for jitter; tests fix it */
+	ns_t silence;               /* 0: 150 s */
+	ns_t watch_min, watch_max;  /* timeoutSeconds range; 0: 300 s, 600 s */
+	ns_t backoff_min;           /* 0: 800 ms */
 };
 
-struct informer_stats { uint64_t lists, watches, events, bookmarks, errors, relists; };
+struct informer_stats {
+	uint64_t lists, watches, events, bookmarks, errors, relists;
+};
 
 /* informer_new - starts nothing. informer_start - the first LIST goes out. */
-int informer_new(struct informer **out, struct k8s *k, const struct informer_opts *o, const struct informer_ops *ops,
-		 struct err *e) MUST_CHECK;
+int informer_new(struct informer **out, struct k8s *k, const struct informer_opts *o,
+		 const struct informer_ops *ops, struct err *e) MUST_CHECK;
 int informer_start(struct informer *i, struct err *e) MUST_CHECK;
-bool informer_synced(const struct informer *i);      /* the first list has arrived whole */
+bool informer_synced(const struct informer *i);             /* the first list has arrived whole */
 const bool *informer_synced_flag(const struct informer *i); /* for loop_wait */
 void informer_free(struct informer *i);
 /* informer_get - borrowed entry for "ns/name" (or "name"), NULL if absent. Valid until the loop turns. */
@@ -48,7 +50,8 @@ const void *informer_get(const struct informer *i, const char *key);
  * without notify. Until that event comes, others of the same object are older and are ignored; when it
  * has come before the reply, what the store holds is the same or newer and stays. */
 void informer_put(struct informer *i, const json_t *obj);
-void informer_each(const struct informer *i, bool (*fn)(const char *key, const void *entry, void *arg), void *arg);
+void informer_each(const struct informer *i,
+		   bool (*fn)(const char *key, const void *entry, void *arg), void *arg);
 size_t informer_len(const struct informer *i);
 struct informer_stats informer_stats(const struct informer *i);
 /* informer_last_error - empty when healthy. The first of a row of failures is also logged. */

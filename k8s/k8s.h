@@ -18,22 +18,24 @@
 struct k8s;
 
 struct k8s_opts {
-	const char *user_agent;  /* "prestoctl/0.1.0" */
-	ns_t timeout;            /* per request; 0: 10 s (a page of a list: 60 s) */
-	ns_t retry_for;          /* 0: at most 3 retries; else retries go on for so long */
+	const char *user_agent; /* "prestoctl/0.1.0" */
+	ns_t timeout;           /* per request; 0: 10 s (a page of a list: 60 s) */
+	ns_t retry_for;         /* 0: at most 3 retries; else retries go on for so long */
 	/* called before each wait of a retry; NULL is fine */
 	void (*on_retry)(const struct err *e, ns_t wait, void *arg);
 	void *arg;
 };
 
 /* k8s_new - takes the config over (it is emptied). No request is made. */
-int k8s_new(struct k8s **out, struct loop *l, struct k8s_config *c, const struct k8s_opts *o, struct err *e) MUST_CHECK;
+int k8s_new(struct k8s **out, struct loop *l, struct k8s_config *c, const struct k8s_opts *o,
+	    struct err *e) MUST_CHECK;
 void k8s_free(struct k8s *k);
 void k8s_freep(struct k8s **k);
 const struct k8s_config *k8s_config_of(const struct k8s *k);
 struct loop *k8s_loop(const struct k8s *k);
 
-int k8s_get(json_t **out, struct k8s *k, const struct k8s_res *r, const struct k8s_ref *ref, struct err *e) MUST_CHECK;
+int k8s_get(json_t **out, struct k8s *k, const struct k8s_res *r, const struct k8s_ref *ref,
+	    struct err *e) MUST_CHECK;
 
 struct k8s_list_opts {
 	const char *label_selector, *field_selector; /* NULL: all */
@@ -41,21 +43,22 @@ struct k8s_list_opts {
 };
 /* k8s_list - every page; *out is an array of objects (kind and apiVersion filled in). At most 100,000 items.
  * A list that the server forgets half way (410) is asked for once more as a whole. */
-int k8s_list(json_t **out, struct k8s *k, const struct k8s_res *r, const char *ns, const struct k8s_list_opts *o,
-	     struct err *e) MUST_CHECK;
+int k8s_list(json_t **out, struct k8s *k, const struct k8s_res *r, const char *ns,
+	     const struct k8s_list_opts *o, struct err *e) MUST_CHECK;
 int k8s_create(json_t **out, struct k8s *k, const json_t *obj, struct err *e) MUST_CHECK;
 
 struct k8s_apply_opts {
 	const char *field_manager; /* mandatory */
 	const char *subresource;   /* NULL or "status" */
-	bool no_force;             /* leave conflicts to the caller (ERR_CONFLICT names the managers) */
+	bool no_force; /* leave conflicts to the caller (ERR_CONFLICT names the managers) */
 	bool dry_run;
 };
 /* k8s_apply - server-side apply of a whole intent (apiVersion, kind, name and ours fields). @out may be NULL. */
-int k8s_apply(json_t **out, struct k8s *k, const json_t *obj, const struct k8s_apply_opts *o, struct err *e) MUST_CHECK;
+int k8s_apply(json_t **out, struct k8s *k, const json_t *obj, const struct k8s_apply_opts *o,
+	      struct err *e) MUST_CHECK;
 /* k8s_apply_all - n applies side by side, four at a time; returns the number that failed. outs may be NULL. */
-size_t k8s_apply_all(json_t **outs, struct k8s *k, const json_t *const *objs, const struct k8s_apply_opts *o,
-		     struct err *errs, size_t n);
+size_t k8s_apply_all(json_t **outs, struct k8s *k, const json_t *const *objs,
+		     const struct k8s_apply_opts *o, struct err *errs, size_t n);
 /* k8s_merge_patch - RFC 7386; with metadata.resourceVersion inside it is conditional. */
 int k8s_merge_patch(json_t **out, struct k8s *k, const struct k8s_res *r, const struct k8s_ref *ref,
 		    const char *subresource, const json_t *patch, struct err *e) MUST_CHECK;
@@ -63,20 +66,20 @@ int k8s_merge_patch(json_t **out, struct k8s *k, const struct k8s_res *r, const 
 struct k8s_delete_opts {
 	const char *uid, *resource_version; /* preconditions; NULL: none */
 	const char *propagation;            /* "Background" (NULL), "Foreground", "Orphan" */
-	int grace_seconds;                  /* -1 or 0-initialised with grace_set false: the server's default */
+	int grace_seconds; /* -1 or 0-initialised with grace_set false: the server's default */
 	bool grace_set;
 };
 /* k8s_delete - 404 is success. */
-int k8s_delete(struct k8s *k, const struct k8s_res *r, const struct k8s_ref *ref, const struct k8s_delete_opts *o,
-	       struct err *e) MUST_CHECK;
+int k8s_delete(struct k8s *k, const struct k8s_res *r, const struct k8s_ref *ref,
+	       const struct k8s_delete_opts *o, struct err *e) MUST_CHECK;
 
 /* k8s_served - is this kind's group/version served here? 0 with *yes, or -1. */
 int k8s_served(bool *yes, struct k8s *k, const struct k8s_res *r, struct err *e) MUST_CHECK;
 
-struct k8s_access {           /* one question of a SelfSubjectAccessReview */
+struct k8s_access { /* one question of a SelfSubjectAccessReview */
 	const char *group, *resource, *subresource, *verb, *ns; /* subresource, ns may be NULL */
-	bool allowed;         /* answer */
-	char *reason;         /* answer, owned, may be NULL */
+	bool allowed;                                           /* answer */
+	char *reason;                                           /* answer, owned, may be NULL */
 };
 /* k8s_can - asks all, four at a time. */
 int k8s_can(struct k8s *k, struct k8s_access *q, size_t n, struct err *e) MUST_CHECK;
@@ -88,11 +91,11 @@ int k8s_can(struct k8s *k, struct k8s_access *q, size_t n, struct err *e) MUST_C
 int k8s_raw(struct http_resp *r, struct k8s *k, const struct http_req *q, struct err *e) MUST_CHECK;
 /* k8s_stream - the same as a stream (watches, logs, UI). The request's url is a path here too.
  * The token must be fresh: k8s_token_refresh (which waits) comes first where a plugin is in play. */
-int k8s_stream(struct http_call **out, struct k8s *k, const struct http_req *q, const struct http_stream_cb *cb,
-	       struct err *e) MUST_CHECK;
+int k8s_stream(struct http_call **out, struct k8s *k, const struct http_req *q,
+	       const struct http_stream_cb *cb, struct err *e) MUST_CHECK;
 /* k8s_start - one request without waiting (operator polls); same rules as k8s_stream. */
-int k8s_start(struct http_call **out, struct k8s *k, const struct http_req *q, http_done_fn *fn, void *arg,
-	      struct err *e) MUST_CHECK;
+int k8s_start(struct http_call **out, struct k8s *k, const struct http_req *q, http_done_fn *fn,
+	      void *arg, struct err *e) MUST_CHECK;
 int k8s_token_refresh(struct k8s *k, bool refused, struct err *e) MUST_CHECK;
 /* k8s_token_reread - after a 401 in a callback, where waiting is not allowed: a token file is read again
  * at once; a plugin's token is marked refused, and the next verb or k8s_token_refresh runs the plugin. */
@@ -104,7 +107,7 @@ int k8s_status_err(const struct http_resp *r, struct err *e);
 bool k8s_status_too_new(const struct http_resp *r);
 
 /* k8s_pod_log - the last lines of a container's log; previous: of the container before a restart. Owned text, at most 256 KiB. */
-int k8s_pod_log(char **out, struct k8s *k, const struct k8s_ref *pod, const char *container, int tail_lines,
-		bool previous, struct err *e) MUST_CHECK;
+int k8s_pod_log(char **out, struct k8s *k, const struct k8s_ref *pod, const char *container,
+		int tail_lines, bool previous, struct err *e) MUST_CHECK;
 
 #endif

@@ -8,20 +8,20 @@
 #include "base/jx.h"
 
 struct k8s_res {
-	const char *group;    /* "" for core */
+	const char *group; /* "" for core */
 	const char *version;
 	const char *kind;
 	const char *plural;
 	bool namespaced;
 };
 
-extern const struct k8s_res K8S_NAMESPACE, K8S_NODE, K8S_POD, K8S_SERVICE, K8S_ENDPOINTS, K8S_CONFIGMAP,
-	K8S_SECRET, K8S_SERVICEACCOUNT, K8S_PVC, K8S_EVENT, K8S_DEPLOYMENT, K8S_REPLICASET, K8S_ROLE,
-	K8S_ROLEBINDING, K8S_CLUSTERROLE, K8S_CLUSTERROLEBINDING, K8S_NETWORKPOLICY, K8S_HPA, K8S_CRD, K8S_SSAR,
-	K8S_STORAGECLASS, K8S_PRESTO;
+extern const struct k8s_res K8S_NAMESPACE, K8S_NODE, K8S_POD, K8S_SERVICE, K8S_ENDPOINTS,
+	K8S_CONFIGMAP, K8S_SECRET, K8S_SERVICEACCOUNT, K8S_PVC, K8S_EVENT, K8S_DEPLOYMENT,
+	K8S_REPLICASET, K8S_ROLE, K8S_ROLEBINDING, K8S_CLUSTERROLE, K8S_CLUSTERROLEBINDING,
+	K8S_NETWORKPOLICY, K8S_HPA, K8S_CRD, K8S_SSAR, K8S_STORAGECLASS, K8S_PRESTO;
 
 struct k8s_ref {
-	const char *ns;   /* NULL or "" for cluster-scoped kinds, and for lists over all namespaces */
+	const char *ns; /* NULL or "" for cluster-scoped kinds, and for lists over all namespaces */
 	const char *name;
 };
 

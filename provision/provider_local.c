@@ -184,7 +184,8 @@ static int ensure(struct provider_ctx *c, char words[200], struct err *e)
 	if (observe(&facts, c, e) < 0)
 		return -1;
 	/* Before it is made: a killed run must not leave a cluster that nobody feels responsible for. */
-	if (!facts.exists && state_set(c->state, "made.cluster", json_true(), e) < 0)
+	if (!facts.exists && (state_set(c->state, "cluster", json_string(cluster_name(c)), e) < 0 ||
+			      state_set(c->state, "made.cluster", json_true(), e) < 0))
 		return -1;
 	if (nodes && !facts.exists) {
 		snprintf(count, sizeof(count), "%lld", (long long)nodes);

@@ -43,9 +43,8 @@ static bool next_line(struct line *out, const char **text)
 		while (*end && carries_on(from, end))
 			end = strchrnul(end + 1, '\n');
 		*text = *end ? end + 1 : end;
-		while (end > from && end[-1] == '\r')
-			end--;
-		if (carries_on(from, end)) /* into the end of the text, and in ours into the next line */
+		/* A last line that is carried on into nothing would, in a merge, be carried on into the next. */
+		while (end > from && (end[-1] == '\r' || carries_on(from, end)))
 			end--;
 		if (end == from)
 			continue;

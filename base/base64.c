@@ -69,7 +69,8 @@ int base64_decode(char **out, size_t *len, const char *text, struct err *e)
 		if (*p == '=' && ++pads <= 2)
 			continue;
 		if (d < 0 || pads)
-			return err_set(e, ERR_INVALID, "not base64 at byte %zu", (size_t)(p - text));
+			return err_set(e, ERR_INVALID, "not base64 at byte %zu",
+				       (size_t)(p - text));
 		v = v << 6 | (unsigned)d;
 		if (++digits % 4 == 0) {
 			bytes[n++] = (char)(v >> 16);

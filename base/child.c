@@ -16,12 +16,12 @@
 
 #include "base/clock.h"
 
-#define DEFAULT_OUTPUT	(1u << 20)
+#define DEFAULT_OUTPUT  (1u << 20)
 #define DEFAULT_TIMEOUT (60 * NS_SEC)
-#define LONGEST_LINE	(64u << 10)
-#define TERM_GRACE	(5 * NS_SEC)
-#define OUTPUT_GRACE	NS_SEC
-#define EXIT_POLL	(20 * NS_MS)
+#define LONGEST_LINE    (64u << 10)
+#define TERM_GRACE      (5 * NS_SEC)
+#define OUTPUT_GRACE    NS_SEC
+#define EXIT_POLL       (20 * NS_MS)
 
 extern char **environ;
 

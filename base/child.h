@@ -9,10 +9,10 @@
 
 struct child_opts {
 	const char *const *argv; /* argv[0] is looked up in PATH */
-	const char *const *env;	 /* NULL: inherited; else exactly these */
+	const char *const *env;  /* NULL: inherited; else exactly these */
 	const char *const
-		*env_add;	 /* NULL, or "NAME=value" put on top of the inherited environment */
-	const char *cwd;	 /* NULL: inherited */
+		*env_add;        /* NULL, or "NAME=value" put on top of the inherited environment */
+	const char *cwd;         /* NULL: inherited */
 	const char *stdin_bytes; /* NULL: /dev/null */
 	size_t stdin_len;
 	/* Interactive exec plugins: the terminal. Such a child stays in our process group, because
@@ -20,7 +20,7 @@ struct child_opts {
 	 * children. */
 	bool stdin_inherit;
 	size_t max_output; /* per stream; 0: 1 MiB. More ends the child with ERR_INVALID */
-	ns_t timeout;	   /* 0: 60 s */
+	ns_t timeout;      /* 0: 60 s */
 	void (*on_line)(const char *line, bool is_stderr, void *arg); /* NULL: collect only */
 	void *arg; /* lines longer than 64 KiB are cut */
 };

@@ -8,10 +8,10 @@
 #include "base/http.h"
 
 #define HTTP_MAX_HEADERS   (64u << 10)
-#define HTTP_MAX_ERROR	   (64u << 10) /* body of a non-2xx reply to a stream */
-#define HTTP_CONNECT	   (10 * NS_SEC)
-#define HTTP_TIMEOUT	   (30 * NS_SEC)
-#define HTTP_MAX_LINE	   (4u << 20)
+#define HTTP_MAX_ERROR     (64u << 10) /* body of a non-2xx reply to a stream */
+#define HTTP_CONNECT       (10 * NS_SEC)
+#define HTTP_TIMEOUT       (30 * NS_SEC)
+#define HTTP_MAX_LINE      (4u << 20)
 #define HTTP_RETRY_CEILING (24 * 3600 * NS_SEC)
 
 struct http {
@@ -27,10 +27,10 @@ struct http {
 
 /* http_target - a URL looked at: what libcurl gets, and what people read. Owned strings. */
 struct http_target {
-	char *url;	  /* with the TLS name in place of the host when the identity has one */
-	char *host;	  /* "Host: ..." header when the URL no longer says it, else NULL */
+	char *url;        /* with the TLS name in place of the host when the identity has one */
+	char *host;       /* "Host: ..." header when the URL no longer says it, else NULL */
 	char *connect_to; /* CURLOPT_CONNECT_TO rule, or NULL */
-	char name[224];	  /* "host:port/path", no query */
+	char name[224];   /* "host:port/path", no query */
 	bool plain, loopback;
 };
 

@@ -10,10 +10,10 @@
 #include <unistd.h>
 #include <microhttpd.h>
 
-#define DEFAULT_BODY	    (64u << 10)
+#define DEFAULT_BODY        (64u << 10)
 #define DEFAULT_CONNECTIONS 32
-#define IDLE_SECONDS	    60u
-#define MAX_PATH	    8192
+#define IDLE_SECONDS        60u
+#define MAX_PATH            8192
 
 struct httpd_call {
 	struct httpd *server;

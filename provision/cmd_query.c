@@ -153,7 +153,8 @@ static int read_script(char **out, const char *path, struct err *e)
 	}
 	/* Half of a file must not run as if it were all of it. */
 	if (script && strlen(script) != len)
-		return err_set(e, ERR_INVALID, "%s: binary, not SQL", streq(path, "-") ? "standard input" : path);
+		return err_set(e, ERR_INVALID, "%s: binary, not SQL",
+			       streq(path, "-") ? "standard input" : path);
 	*out = TAKE(script);
 	return 0;
 }

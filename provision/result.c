@@ -238,7 +238,7 @@ static void csv_row(const struct result *r, const json_t *row)
 	fputs("\r\n", r->to);
 }
 
-static void json_row(const struct result *r, const json_t *row)
+static void object_row(const struct result *r, const json_t *row)
 {
 	putc('{', r->to);
 	for (size_t i = 0; i < r->n; i++) {
@@ -257,7 +257,7 @@ static void json_row(const struct result *r, const json_t *row)
 static bool is_number(const char *type)
 {
 	static const char *const kinds[] = {"bigint", "integer", "smallint", "tinyint",
-					    "double", "real",	 "decimal"};
+					    "double", "real",    "decimal"};
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		if (starts_with(type, kinds[i]))
@@ -300,7 +300,7 @@ static int on_row(const json_t *row, void *arg, struct err *e)
 	else if (r->format == RESULT_CSV)
 		csv_row(r, row);
 	else
-		json_row(r, row);
+		object_row(r, row);
 	return written(r, e);
 }
 

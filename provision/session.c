@@ -57,7 +57,7 @@ struct presto_client session_client(struct session *s, const char *user)
 {
 	const char *self = getenv("USER");
 
-	return coordinator_client(&s->coordinator, user		   ? user
+	return coordinator_client(&s->coordinator, user            ? user
 						   : self && *self ? self
 								   : "prestoctl");
 }

@@ -11,9 +11,9 @@
 
 struct session {
 	struct target target;
-	json_t *resource;		/* as it was when the session was opened */
-	char *service;			/* the coordinator's Service */
-	const char *ns, *presto;	/* borrowed from the resource */
+	json_t *resource;               /* as it was when the session was opened */
+	char *service;                  /* the coordinator's Service */
+	const char *ns, *presto;        /* borrowed from the resource */
 	struct coordinator coordinator; /* borrows the above */
 };
 

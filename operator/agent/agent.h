@@ -9,14 +9,14 @@
 #include "base/buf.h"
 #include "operator/agent/checksum.h"
 
-#define AGENT_MAX_FILE	(2u << 20) /* a ConfigMap holds 1 MiB */
+#define AGENT_MAX_FILE  (2u << 20) /* a ConfigMap holds 1 MiB */
 #define AGENT_MAX_FILES 2000
 
 struct agent {
 	const char *role;     /* "coordinator" or "worker" */
 	const char *data_dir; /* AGENT_DATA_DIR unless PRESTO_DATA_DIR says otherwise */
 	const char *pod_id, *pod_ip;
-	const char *checksum;	 /* expected, NULL: do not check */
+	const char *checksum;    /* expected, NULL: do not check */
 	const char *coordinator; /* "host:port" for workers, NULL: unknown */
 };
 

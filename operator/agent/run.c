@@ -17,15 +17,15 @@
 
 #include "operator/agent/agent.h"
 
-#define FILES_WAIT_MS                                                                              \
+#define FILES_WAIT_MS \
 	90000 /* kubelet refreshes a mounted ConfigMap within its sync period and cache time, a    \
 		 minute or so */
-#define FILES_POLL_MS	    250
-#define TICK_MS		    500
+#define FILES_POLL_MS       250
+#define TICK_MS             500
 #define COORDINATOR_GONE_MS 10000
-#define ASK_EVERY_MS	    2000
-#define ASK_TIMEOUT_MS	    4000
-#define SHUTDOWN_TRIES	    3
+#define ASK_EVERY_MS        2000
+#define ASK_TIMEOUT_MS      4000
+#define SHUTDOWN_TRIES      3
 
 static const int handled[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD};
 

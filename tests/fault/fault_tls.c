@@ -9,12 +9,12 @@
 
 #include "tests/fault/fault_internal.h"
 
-#define MUST(condition)                                                                            \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "fault server: %s\n", #condition);                         \
-			abort();                                                                   \
-		}                                                                                  \
+#define MUST(condition)                                                    \
+	do {                                                               \
+		if (!(condition)) {                                        \
+			fprintf(stderr, "fault server: %s\n", #condition); \
+			abort();                                           \
+		}                                                          \
 	} while (0)
 
 static void add_extension(X509 *cert, X509 *issuer, int nid, const char *value)

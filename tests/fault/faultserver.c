@@ -17,12 +17,12 @@
 #include "tests/fault/fault_internal.h"
 
 /* A check that stays in every build: a broken test server must not look like a finding. */
-#define MUST(condition)                                                                            \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "fault server: %s: %s\n", #condition, strerror(errno));    \
-			abort();                                                                   \
-		}                                                                                  \
+#define MUST(condition)                                                                         \
+	do {                                                                                    \
+		if (!(condition)) {                                                             \
+			fprintf(stderr, "fault server: %s: %s\n", #condition, strerror(errno)); \
+			abort();                                                                \
+		}                                                                               \
 	} while (0)
 
 /* --- matching -----------------------------------------------------------------------------------

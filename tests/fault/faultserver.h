@@ -18,13 +18,13 @@
 struct fault;
 
 struct fault_opts {
-	bool tls;		 /* https with a certificate for 127.0.0.1, ::1 and localhost */
-	bool client_cert;	 /* ... that also demands a client certificate of its CA */
+	bool tls;                /* https with a certificate for 127.0.0.1, ::1 and localhost */
+	bool client_cert;        /* ... that also demands a client certificate of its CA */
 	const char *unix_socket; /* listen there instead of 127.0.0.1; removed by fault_stop */
 };
 
 struct fault *fault_start(const struct fault_opts *o); /* NULL: plain http on a free port */
-void fault_stop(struct fault *f);		       /* ends all connections; NULL is fine */
+void fault_stop(struct fault *f);                      /* ends all connections; NULL is fine */
 
 /* Borrowed until fault_stop: "http://127.0.0.1:PORT" ("http://localhost" for a unix socket). */
 const char *fault_url(const struct fault *f);
@@ -66,9 +66,9 @@ struct fault_act {
 #define FAULT_STATUS(code) ((struct fault_act){FAULT_K_STATUS, NULL, 0, code})
 #define FAULT_HEADER(line) ((struct fault_act){FAULT_K_HEADER, line, 0, 0})
 /* A whole reply with Content-Length; the same one byte at a time, ms apart. */
-#define FAULT_BODY(text)	   ((struct fault_act){FAULT_K_BODY, text, 0, 0})
+#define FAULT_BODY(text)           ((struct fault_act){FAULT_K_BODY, text, 0, 0})
 #define FAULT_BODY_BYTES(p, bytes) ((struct fault_act){FAULT_K_BODY, p, bytes, 0})
-#define FAULT_DRIP(text, ms)	   ((struct fault_act){FAULT_K_DRIP, text, 0, ms})
+#define FAULT_DRIP(text, ms)       ((struct fault_act){FAULT_K_DRIP, text, 0, ms})
 /* The head only, promising so many bytes: FAULT_RAW sends some of them. */
 #define FAULT_LENGTH(bytes) ((struct fault_act){FAULT_K_LENGTH, NULL, 0, bytes})
 /* One chunk; the head goes out before the first (FAULT_CHUNK("") sends just that), the last chunk
@@ -92,11 +92,11 @@ struct fault_act {
  * rest; terms after "?" must all be in the request's query ("watch=true"), or must not ("!watch").
  * Of several that match, the one with the most terms wins. Nothing matches: 404.
  */
-#define fault_script(f, method, target, ...)                                                       \
-	fault_add(f, false, method, target,                                                        \
+#define fault_script(f, method, target, ...) \
+	fault_add(f, false, method, target,  \
 		  (const struct fault_act[]){__VA_ARGS__, {FAULT_K_END, NULL, 0, 0}})
-#define fault_always(f, method, target, ...)                                                       \
-	fault_add(f, true, method, target,                                                         \
+#define fault_always(f, method, target, ...) \
+	fault_add(f, true, method, target,   \
 		  (const struct fault_act[]){__VA_ARGS__, {FAULT_K_END, NULL, 0, 0}})
 void fault_add(struct fault *f, bool always, const char *method, const char *target,
 	       const struct fault_act *acts);
@@ -111,11 +111,11 @@ void fault_reset_connections(struct fault *f, unsigned n);
 
 struct fault_request {
 	char *method, *target; /* target with its query, as sent */
-	char *headers;	       /* "Name: value\r\n" lines as sent */
-	char *body;	       /* NUL-terminated */
+	char *headers;         /* "Name: value\r\n" lines as sent */
+	char *body;            /* NUL-terminated */
 	size_t body_len;
 	unsigned connection; /* from 1 */
-	char *client;	     /* common name of the client certificate, NULL without */
+	char *client;        /* common name of the client certificate, NULL without */
 };
 
 size_t fault_count(struct fault *f); /* requests that were read to their end */
@@ -137,7 +137,7 @@ void fault_clear(struct fault *f);
 enum fault_how {
 	FAULT_HOW_RESET, /* connection reset after the request was read; its script is not used up
 			  */
-	FAULT_HOW_LOST,	 /* the script is used up, but the reply does not come: closed */
+	FAULT_HOW_LOST,  /* the script is used up, but the reply does not come: closed */
 	FAULT_HOW_UNAVAILABLE, /* 503 without a body; the script is not used up */
 };
 

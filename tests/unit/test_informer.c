@@ -1,5 +1,5 @@
 /* The rows of the informer's state table, against a server that does the wrong things on purpose. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <stdio.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /* The client's verbs and retries, and where its credentials come from. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <stdio.h>
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
 /* obj.c, res.c, watch.c and cond.c: looks at objects, and texts made from them. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include "k8s/obj.h"
 #include "k8s/wait.h"

@@ -1,5 +1,5 @@
 /* Waiting, events and pods' troubles against a server that misbehaves. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <stdio.h>
 

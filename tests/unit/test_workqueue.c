@@ -1,4 +1,4 @@
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include "base/clock.h"
 #include "k8s/workqueue.h"

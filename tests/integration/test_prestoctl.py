@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import stat
 import subprocess
 import threading
@@ -465,3 +466,170 @@ def test_manifests_are_what_kubectl_takes(bench, cluster):
     assert kinds == ["Namespace", "CustomResourceDefinition", "ServiceAccount", "Role", "RoleBinding", "Deployment", "Presto"]
     documents = "---\n".join(yaml.safe_dump(d) for d in yaml.safe_load_all(done.stdout) if d["kind"] != "Presto")
     cluster.kubectl("apply", "--dry-run=client", "-f", "-", text=documents)
+
+
+class Wire:
+    """A TCP forwarder to the API server that can be cut and mended."""
+
+    def __init__(self, port):
+        self.to, self.up, self.pairs = port, True, []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            if not self.up:
+                near.close()
+                continue
+            far = socket.create_connection(("127.0.0.1", self.to))
+            self.pairs.append((near, far))
+            for a, b in ((near, far), (far, near)):
+                threading.Thread(target=self._pump, args=(a, b), daemon=True).start()
+
+    @staticmethod
+    def _pump(a, b):
+        try:
+            while data := a.recv(65536):
+                b.sendall(data)
+        except OSError:
+            pass
+        for one in (a, b):
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        self.up = False
+        for pair in self.pairs:
+            for one in pair:
+                try:
+                    one.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+        self.pairs.clear()
+
+    def mend(self):
+        self.up = True
+
+
+@pytest.fixture(name="wire")
+def _wire(bench, tmp_path):
+    config = yaml.safe_load(pathlib.Path(bench.cluster.kubeconfig).read_text("utf-8"))
+    server = config["clusters"][0]["cluster"]["server"]
+    one = Wire(int(server.rsplit(":", 1)[1]))
+    config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{one.port}"
+    path = tmp_path / "wire"
+    path.write_text(yaml.safe_dump(config), "utf-8")
+    bench.doc["cluster"]["existing"]["kubeconfig"] = str(path)
+    bench.write()
+    yield one
+    one.mend()
+    bench.run("down", "-f", bench.file, "--timeout", "60s", timeout=90)
+    one.listener.close()
+
+
+def cut_at(bench, wire, step, seconds):
+    """Runs up, cuts the wire when a step begins; the events that follow."""
+    events = []
+    with subprocess.Popen([PRESTOCTL, "up", "-f", bench.file, "--timeout", f"{seconds}s", "--output", "json"],
+                          env=bench.env(), stderr=subprocess.PIPE, text=True) as run:
+        for line in run.stderr:
+            events.append(json.loads(line))
+            if (events[-1].get("name"), events[-1].get("state")) == (step, "started"):
+                wire.cut()
+            if wire.up is False and events[-1].get("state") == "running" and "asking again" in events[-1]["message"]:
+                if seconds > 8:
+                    wire.mend()
+    return run.returncode, events
+
+
+@pytest.mark.parametrize("step", ["crd", "operator", "presto"])
+def test_an_api_server_that_comes_back_is_waited_for(bench, wire, step):
+    code, events = cut_at(bench, wire, step, 10)
+    assert code == 3 and "presto" in done_steps(events), events[-3:]
+    assert "0 of 1 pods" in events[-1]["message"]
+
+
+def test_an_api_server_that_stays_away_is_said_so(bench, wire):
+    code, events = cut_at(bench, wire, "role", 6)
+    assert code == 3 and "did not answer until the time was up" in events[-1]["message"], events[-1]
+    json.loads(bench.state().read_text("utf-8"))
+
+
+FAKE = r"""#!/bin/sh
+echo "$@" >> "$0.log"
+case "$1 $(cat "$0.mode")" in
+"status "*) echo '{"event":"result","name":"x","state":"absent"}' ;;
+"up fails") echo '{"event":"error","message":"port 6443 is in use","hint":"give --port another","code":1}'; exit 1 ;;
+"up dies") echo "Traceback: boom" >&2; kill -9 $$ ;;
+"up garbage") printf 'not json\n{"event":"step"}\n[]\n\001\n'; exit 0 ;;
+"up hangs") echo '{"event":"step","name":"network","state":"started","message":""}'; sleep 60 ;;
+"down "*) echo '{"event":"result","name":"x","state":"absent"}' ;;
+esac
+"""
+
+
+class Local(Bench):
+    def __init__(self, cluster, registry, folder):
+        super().__init__(cluster, registry, folder, "fake")
+        self.tool = folder / "devcluster"
+        self.tool.write_text(FAKE, "utf-8")
+        self.tool.chmod(0o755)
+        self.doc["cluster"] = {"provider": "local", "local": {"name": "own", "nodes": 2}}
+        self.write()
+
+    def env(self):
+        return dict(super().env(), PRESTOCTL_DEVCLUSTER=str(self.tool))
+
+    def mode(self, word):
+        (self.folder / "devcluster.mode").write_text(word, "utf-8")
+
+    def calls(self):
+        return (self.folder / "devcluster.log").read_text("utf-8").splitlines()
+
+
+@pytest.fixture(name="local")
+def _local(cluster, registry, tmp_path):
+    return Local(cluster, registry, tmp_path)
+
+
+@pytest.mark.parametrize("mode, code, words", [
+    ("fails", 1, "port 6443 is in use"), ("dies", 1, "boom"), ("garbage", 1, "ended with status 0"),
+    ("hangs", 3, "network"),
+])
+def test_what_goes_wrong_in_the_local_cluster_is_told_and_down_still_removes_it(local, mode, code, words):
+    local.mode(mode)
+    done, events = local.up()
+    assert done.returncode == code, done.stderr
+    assert words in json.dumps(events[-1]) or words in done.stderr
+    assert "up --nodes 2 --name own --output json" in local.calls()
+    # The file may be gone: what was begun is remembered.
+    done = local.run("down", "fake")
+    assert done.returncode == 0, done.stderr
+    assert local.calls()[-1] == "down --name own --output json"
+    assert not local.state().exists()
+
+
+def test_a_missing_devcluster_is_one_line_with_the_remedy(local):
+    local.tool.unlink()
+    done = local.run("up", "-f", local.file)
+    assert done.returncode == 1 and "PRESTOCTL_DEVCLUSTER is" in done.stderr and "cannot be run" in done.stderr
+
+
+def test_an_interrupted_child_is_ended_and_the_exit_code_says_so(local):
+    local.mode("hangs")
+    with subprocess.Popen([PRESTOCTL, "up", "-f", local.file, "--output", "json"], env=local.env(),
+                          stderr=subprocess.PIPE, text=True) as run:
+        for line in run.stderr:
+            if '"running"' in line:
+                break
+        run.send_signal(signal.SIGINT)
+        rest = run.stderr.read()
+        assert run.wait(10) == 130, rest
+    assert not subprocess.run(["pgrep", "-f", str(local.tool)], capture_output=True, check=False).stdout

@@ -18,12 +18,15 @@ static const char *const colors[] = {"auto", "always", "never", NULL};
 
 #define G(field) offsetof(struct globals, field)
 const struct opt app_global_opts[] = {
-	{"output", 'o', OPT_CHOICE, G(output), "FORMAT", "text or json: results on stdout, progress on stderr",
-	 outputs},
+	{"output", 'o', OPT_CHOICE, G(output), "FORMAT",
+	 "text or json: results on stdout, progress on stderr", outputs},
 	{"timeout", 0, OPT_DURATION, G(timeout), "TIME", "for the whole command (15m)", NULL},
-	{"kubeconfig", 0, OPT_TEXT, G(kubeconfig), "FILE", "instead of $KUBECONFIG or ~/.kube/config", NULL},
-	{"context", 0, OPT_TEXT, G(context), "NAME", "of the kubeconfig, instead of its current one", NULL},
-	{"namespace", 'n', OPT_TEXT, G(ns), "NAME", "where the cluster is, when no environment says it", NULL},
+	{"kubeconfig", 0, OPT_TEXT, G(kubeconfig), "FILE",
+	 "instead of $KUBECONFIG or ~/.kube/config", NULL},
+	{"context", 0, OPT_TEXT, G(context), "NAME",
+	 "of the kubeconfig, instead of its current one", NULL},
+	{"namespace", 'n', OPT_TEXT, G(ns), "NAME",
+	 "where the cluster is, when no environment says it", NULL},
 	{"verbose", 'v', OPT_FLAG, G(verbose), NULL, "log what is done", NULL},
 	{"color", 0, OPT_CHOICE, G(color), "WHEN", "auto, always or never", colors},
 	{"help", 'h', OPT_FLAG, G(help), NULL, "this text", NULL},
@@ -65,14 +68,15 @@ static void apply_globals(struct app *a)
 	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
 
 	a->json = streq(a->g.output, "json");
-	a->color = streq(a->g.color, "always") || (streq(a->g.color, "auto") && tty && !(no && *no) &&
-						   term && !streq(term, "dumb"));
+	a->color = streq(a->g.color, "always") || (streq(a->g.color, "auto") && tty &&
+						   !(no && *no) && term && !streq(term, "dumb"));
 	if (a->json)
 		a->color = false;
 	log_setup(a->g.verbose ? LOG_DEBUG_LEVEL : LOG_WARN_LEVEL, a->json);
 }
 
-int app_options(struct app *a, const struct command *c, void *into, int *argc, char **argv, struct err *e)
+int app_options(struct app *a, const struct command *c, void *into, int *argc, char **argv,
+		struct err *e)
 {
 	const struct opt_set sets[] = {{c->opts, into}, {app_global_opts, &a->g}};
 	char **words = argv;
@@ -152,7 +156,8 @@ static void report_text(const struct app *a, const struct err *e)
 	log_redact(msg);
 	log_redact(detail);
 	fprintf(stderr, "%serror:%s %s\n", red, plain, msg);
-	for (char *save = NULL, *line = strtok_r(detail, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+	for (char *save = NULL, *line = strtok_r(detail, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save))
 		fprintf(stderr, "  %s\n", line);
 	if (e->hint[0])
 		fprintf(stderr, "%shint:%s %s\n", bold, plain, e->hint);

@@ -14,18 +14,18 @@
 #include "provision/options.h"
 #include "provision/progress.h"
 
-#define FIELD_MANAGER "prestoctl"
+#define FIELD_MANAGER  "prestoctl"
 #define APP_DETAIL_MAX (64u << 10)
 
 /* Exit codes: a script can tell the classes apart. They are part of the interface. */
 enum exit_code {
 	EXIT_DONE = 0,
 	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,        /* options, environment file: nothing was touched */
+	EXIT_USAGE = 2, /* options, environment file: nothing was touched */
 	EXIT_TIMED_OUT = 3,
-	EXIT_REFUSED = 4,      /* permission */
-	EXIT_CAPACITY = 5,     /* quota or capacity */
-	EXIT_PARTLY = 6,       /* done in part; what remains is printed */
+	EXIT_REFUSED = 4,  /* permission */
+	EXIT_CAPACITY = 5, /* quota or capacity */
+	EXIT_PARTLY = 6,   /* done in part; what remains is printed */
 	EXIT_INTERRUPTED = 130,
 };
 
@@ -33,30 +33,30 @@ struct globals {
 	const char *output;     /* "text" or "json" */
 	const char *kubeconfig; /* NULL: KUBECONFIG, then ~/.kube/config */
 	const char *context, *ns;
-	const char *color;      /* "auto", "always", "never" */
+	const char *color; /* "auto", "always", "never" */
 	ns_t timeout;
 	bool verbose, help;
 };
 
 struct app {
 	struct globals g;
-	bool json;               /* g.output is json */
-	bool color;              /* stderr may have colours */
-	struct loop *loop;       /* made by app_start() */
+	bool json;                 /* g.output is json */
+	bool color;                /* stderr may have colours */
+	struct loop *loop;         /* made by app_start() */
 	struct progress *progress; /* the same */
-	ns_t began;              /* clock_mono */
-	ns_t deadline;           /* clock_mono, from --timeout */
-	struct buf detail;       /* lines printed below an error: tables, log lines, every finding */
-	int exit_code;           /* not 0: overrides the class of the error */
+	ns_t began;                /* clock_mono */
+	ns_t deadline;             /* clock_mono, from --timeout */
+	struct buf detail; /* lines printed below an error: tables, log lines, every finding */
+	int exit_code;     /* not 0: overrides the class of the error */
 };
 
 struct command {
 	const char *name;
-	const char *args;        /* "-f FILE", "[SQL]": after the name in the usage line; NULL: none */
-	const char *summary;     /* one line */
-	const char *about;       /* paragraphs of the help text; NULL: none */
-	const struct opt *opts;  /* ended by {0}; NULL: none */
-	int max_args;            /* words that are no options */
+	const char *args;    /* "-f FILE", "[SQL]": after the name in the usage line; NULL: none */
+	const char *summary; /* one line */
+	const char *about;   /* paragraphs of the help text; NULL: none */
+	const struct opt *opts; /* ended by {0}; NULL: none */
+	int max_args;           /* words that are no options */
 	int (*run)(struct app *a, int argc, char **argv, struct err *e);
 };
 

@@ -33,7 +33,8 @@ static int shared_with(char **other, const struct target *t, struct err *e)
 			continue;
 		if (state_open(&s, name, false, e) < 0)
 			return -1;
-		if (streq(jx_str(s.doc, "provider"), t->provider->name) && streq(jx_str(s.doc, "cluster"), here))
+		if (streq(jx_str(s.doc, "provider"), t->provider->name) &&
+		    streq(jx_str(s.doc, "cluster"), here))
 			*other = xstrdup(name);
 		state_close(&s);
 	}
@@ -42,7 +43,8 @@ static int shared_with(char **other, const struct target *t, struct err *e)
 
 static int down_objects(struct down *d, struct err *e)
 {
-	int (*const parts[])(struct down *, struct err *) = {down_presto, down_operator, down_crd, down_namespace};
+	int (*const parts[])(struct down *, struct err *) = {down_presto, down_operator, down_crd,
+							     down_namespace};
 	size_t n = d->whole_cluster ? 1 : ARRAY_LEN(parts);
 
 	for (size_t i = 0; i < n; i++)
@@ -54,7 +56,8 @@ static int down_objects(struct down *d, struct err *e)
 /* The cluster goes when we made it, nobody else lives in it, and it is not to be kept. */
 static void decide_cluster(struct down *d, bool keep, const char *other, bool *made)
 {
-	*made = provider_made(&d->t->pc) || (d->t->k && d->t->provider->destroy && provider_marked(d->t->k, d->t->name));
+	*made = provider_made(&d->t->pc) ||
+		(d->t->k && d->t->provider->destroy && provider_marked(d->t->k, d->t->name));
 	d->whole_cluster = *made && !keep && !other && d->t->provider->destroy;
 }
 
@@ -103,14 +106,16 @@ static void tell(const struct down *d)
 
 	if (!d->app->json)
 		app_print("environment %s is gone\n", d->t->name);
-	for (char *save = NULL, *one = strtok_r(stays, "\n", &save); one; one = strtok_r(NULL, "\n", &save)) {
+	for (char *save = NULL, *one = strtok_r(stays, "\n", &save); one;
+	     one = strtok_r(NULL, "\n", &save)) {
 		if (d->app->json)
 			json_array_append_new(list, jx_strf("%s", one));
 		else
 			app_print("stays: %s\n", one);
 	}
 	if (d->app->json)
-		app_result_json(json_pack("{s:s, s:s, s:O}", "event", "result", "environment", d->t->name, "stays", list));
+		app_result_json(json_pack("{s:s, s:s, s:O}", "event", "result", "environment",
+					  d->t->name, "stays", list));
 	json_decref(list);
 }
 
@@ -128,13 +133,16 @@ static int down(struct down *d, bool keep, struct err *e)
 		app_detail(d->app, "%s", buf_str(&d->failed));
 		d->app->exit_code = EXIT_PARTLY;
 		err_set(e, ERR_DENIED, "%zu things could not be removed", d->failures);
-		return err_hint(e, "run prestoctl down again when you may; what was made is still remembered");
+		return err_hint(
+			e,
+			"run prestoctl down again when you may; what was made is still remembered");
 	}
 	if (d->whole_cluster && destroy(d, e) < 0)
 		return -1;
 	if (made && !d->whole_cluster)
 		(void)!buf_addf(&d->stays, &(struct err){0}, "cluster: %s%s\n",
-				other ? "it is also the one of the environment " : "as you wished", other ? other : "");
+				other ? "it is also the one of the environment " : "as you wished",
+				other ? other : "");
 	if (state_remove(&d->t->state, e) < 0)
 		return -1;
 	tell(d);
@@ -144,13 +152,17 @@ static int down(struct down *d, bool keep, struct err *e)
 static int run(struct app *a, int argc, char **argv, struct err *e)
 {
 	struct target t = TARGET_INIT;
-	struct down d = {.app = a, .t = &t, .stays = BUF_INIT(DOWN_LINES_MAX), .failed = BUF_INIT(DOWN_LINES_MAX)};
+	struct down d = {.app = a,
+			 .t = &t,
+			 .stays = BUF_INIT(DOWN_LINES_MAX),
+			 .failed = BUF_INIT(DOWN_LINES_MAX)};
 	struct options o = {0};
 	int failed;
 
 	if (app_options(a, &cmd_down, &o, &argc, argv, e) < 0 || app_start(a, e) < 0)
 		return -1;
-	failed = target_open(&t, a, o.file, argc ? argv[0] : NULL, true, e) < 0 || down(&d, o.keep_cluster, e) < 0;
+	failed = target_open(&t, a, o.file, argc ? argv[0] : NULL, true, e) < 0 ||
+		 down(&d, o.keep_cluster, e) < 0;
 	buf_release(&d.stays);
 	buf_release(&d.failed);
 	target_close(&t);
@@ -161,9 +173,10 @@ const struct command cmd_down = {
 	.name = "down",
 	.args = "[NAME | -f FILE]",
 	.summary = "take everything of an environment away",
-	.about = "The Presto resource goes first, then the operator and its rights. The resource type and the namespace go only\n"
-		 "when this environment made them and no other Presto is left; what stays is said. The cluster goes when\n"
-		 "prestoctl made it.",
+	.about =
+		"The Presto resource goes first, then the operator and its rights. The resource type and the namespace go only\n"
+		"when this environment made them and no other Presto is left; what stays is said. The cluster goes when\n"
+		"prestoctl made it.",
 	.opts = opts,
 	.max_args = 1,
 	.run = run,

@@ -10,10 +10,17 @@
 #define WORDS_MAX 64
 
 static const char *const field_types[] = {
-	[FIELD_STRING] = "text",     [FIELD_TEXT] = "text of several lines", [FIELD_INT] = "whole number",
-	[FIELD_NUMBER] = "number",   [FIELD_BOOL] = "true or false",         [FIELD_QUANTITY] = "amount",
-	[FIELD_ENUM] = "one of some words", [FIELD_MAP] = "map",             [FIELD_OBJECT] = "map",
-	[FIELD_LIST] = "list",       [FIELD_GROUP] = "map",
+	[FIELD_STRING] = "text",
+	[FIELD_TEXT] = "text of several lines",
+	[FIELD_INT] = "whole number",
+	[FIELD_NUMBER] = "number",
+	[FIELD_BOOL] = "true or false",
+	[FIELD_QUANTITY] = "amount",
+	[FIELD_ENUM] = "one of some words",
+	[FIELD_MAP] = "map",
+	[FIELD_OBJECT] = "map",
+	[FIELD_LIST] = "list",
+	[FIELD_GROUP] = "map",
 };
 
 static void wrapped(struct buf *out, const char *text, size_t indent)
@@ -37,11 +44,13 @@ static void wrapped(struct buf *out, const char *text, size_t indent)
 
 static void type_of(struct buf *out, const json_t *schema)
 {
-	const json_t *type = jx_get(schema, "type"), *words = jx_get(schema, "enum"), *fallback = jx_get(schema, "default");
+	const json_t *type = jx_get(schema, "type"), *words = jx_get(schema, "enum"),
+		     *fallback = jx_get(schema, "default");
 	size_t n = json_is_array(type) ? json_array_size(type) : 1;
 
 	for (size_t i = 0; i < n; i++)
-		buf_fit(out, "%s%s", i ? " or " : "", json_string_value(json_is_array(type) ? json_array_get(type, i) : type));
+		buf_fit(out, "%s%s", i ? " or " : "",
+			json_string_value(json_is_array(type) ? json_array_get(type, i) : type));
 	for (size_t i = 0; i < json_array_size(words); i++)
 		buf_fit(out, "%s%s", i ? ", " : ": ", json_string_value(json_array_get(words, i)));
 	if (json_is_string(fallback))
@@ -72,8 +81,7 @@ static void explain_schema(struct buf *out, const char *path, const json_t *sche
 		wrapped(out, jx_str(schema, "description"), 4);
 	if (jx_get(inner, "properties"))
 		buf_fit(out, "\n");
-	jx_foreach(jx_get(inner, "properties"), key, one)
-	{
+	jx_foreach (jx_get(inner, "properties"), key, one) {
 		buf_fit(out, "  %s%s  (", key, is_required(inner, key) ? "*" : "");
 		type_of(out, one);
 		buf_fit(out, ")\n");
@@ -122,7 +130,8 @@ static int explain(struct app *a, struct buf *out, const char *path, struct err 
 {
 	autojson json_t *root = schema_environment();
 	const json_t *parent = root, *schema;
-	const char *spec = starts_with(path, "presto.spec") ? path + strlen("presto.") : path, *near;
+	const char *spec = starts_with(path, "presto.spec") ? path + strlen("presto.") : path,
+		   *near;
 	char word[64] = "";
 	size_t n = 0;
 
@@ -131,7 +140,8 @@ static int explain(struct app *a, struct buf *out, const char *path, struct err 
 			return 0;
 		app_usage(a, e, "no field '%s'", path);
 		near = near_field(spec);
-		return near ? err_hint(e, "did you mean presto.%s?", near) : err_hint(e, "see prestoctl explain presto.spec");
+		return near ? err_hint(e, "did you mean presto.%s?", near)
+			    : err_hint(e, "see prestoctl explain presto.spec");
 	}
 	schema = schema_at(root, path, &parent, word);
 	if (schema) {
@@ -141,7 +151,8 @@ static int explain(struct app *a, struct buf *out, const char *path, struct err 
 	autofree const char **words = jx_keys(jx_get(parent, "properties"), &n);
 	near = suggest(word, words, n);
 	app_usage(a, e, "no field '%s' in '%s'", word, path);
-	return near ? err_hint(e, "did you mean '%s'?", near) : err_hint(e, "see prestoctl explain");
+	return near ? err_hint(e, "did you mean '%s'?", near)
+		    : err_hint(e, "see prestoctl explain");
 }
 
 static int run(struct app *a, int argc, char **argv, struct err *e)
@@ -153,7 +164,8 @@ static int run(struct app *a, int argc, char **argv, struct err *e)
 	if (explain(a, &out, argc ? argv[0] : "", e) < 0)
 		return -1;
 	if (a->json)
-		app_result_json(json_pack("{s:s, s:s}", "field", argc ? argv[0] : "", "text", buf_str(&out)));
+		app_result_json(json_pack("{s:s, s:s}", "field", argc ? argv[0] : "", "text",
+					  buf_str(&out)));
 	else
 		app_print("%s", buf_str(&out));
 	return 0;
@@ -163,7 +175,8 @@ const struct command cmd_explain = {
 	.name = "explain",
 	.args = "[FIELD]",
 	.summary = "what a field of the environment file means, with its type and default",
-	.about = "FIELD is a path such as cluster.local.nodes or presto.spec.worker.count. A * marks what must be there.",
+	.about =
+		"FIELD is a path such as cluster.local.nodes or presto.spec.worker.count. A * marks what must be there.",
 	.max_args = 1,
 	.run = run,
 };

@@ -13,8 +13,10 @@ struct options {
 
 static const struct opt opts[] = {
 	TARGET_FILE_OPT(struct options),
-	{"write", 'w', OPT_TEXT, offsetof(struct options, write), "FILE", "write it there (mode 0600) instead of printing it", NULL},
-	{"force", 0, OPT_FLAG, offsetof(struct options, force), NULL, "with --write: replace a file that is there", NULL},
+	{"write", 'w', OPT_TEXT, offsetof(struct options, write), "FILE",
+	 "write it there (mode 0600) instead of printing it", NULL},
+	{"force", 0, OPT_FLAG, offsetof(struct options, force), NULL,
+	 "with --write: replace a file that is there", NULL},
 	{0},
 };
 
@@ -43,7 +45,8 @@ static int run(struct app *a, int argc, char **argv, struct err *e)
 
 	if (app_options(a, &cmd_kubeconfig, &o, &argc, argv, e) < 0 || app_start(a, e) < 0)
 		return -1;
-	failed = target_open(&t, a, o.file, argc ? argv[0] : NULL, false, e) < 0 || target_connect(&t, e) < 0;
+	failed = target_open(&t, a, o.file, argc ? argv[0] : NULL, false, e) < 0 ||
+		 target_connect(&t, e) < 0;
 	if (!failed) {
 		text = kubeconfig_text(k8s_config_of(t.k), t.name ? t.name : "prestoctl");
 		if (o.write)

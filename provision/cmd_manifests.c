@@ -7,9 +7,10 @@ struct options {
 };
 
 static const struct opt opts[] = {
-	{"file", 'f', OPT_TEXT, offsetof(struct options, file), "FILE", "an environment file: its namespace, image and Presto resource",
+	{"file", 'f', OPT_TEXT, offsetof(struct options, file), "FILE",
+	 "an environment file: its namespace, image and Presto resource", NULL},
+	{"image", 0, OPT_TEXT, offsetof(struct options, image), "IMAGE", "the operator's image",
 	 NULL},
-	{"image", 0, OPT_TEXT, offsetof(struct options, image), "IMAGE", "the operator's image", NULL},
 	{0},
 };
 
@@ -49,7 +50,8 @@ static int run(struct app *a, int argc, char **argv, struct err *e)
 	if (env)
 		put(a, all, json_deep_copy(env->presto));
 	if (a->json)
-		app_result_json(json_pack("{s:s, s:s, s:O}", "apiVersion", "v1", "kind", "List", "items", all));
+		app_result_json(json_pack("{s:s, s:s, s:O}", "apiVersion", "v1", "kind", "List",
+					  "items", all));
 	return 0;
 }
 

@@ -24,7 +24,7 @@ struct seen {
 
 static int look(struct seen *s, struct err *e)
 {
-	const struct k8s_ref operator = {.ns = NULL, .name = "presto-operator"};
+	const struct k8s_ref operator= {.ns = NULL, .name = "presto-operator"};
 	struct k8s_ref ref = operator;
 	autofree char *selector = NULL;
 	struct k8s_list_opts o = {0};
@@ -54,7 +54,8 @@ static bool is_ready(const json_t *pod)
 /* The most telling word: a waiting reason of a container, else the phase. */
 static const char *state_of(const json_t *pod)
 {
-	static const char *const lists[] = {"status.initContainerStatuses", "status.containerStatuses"};
+	static const char *const lists[] = {"status.initContainerStatuses",
+					    "status.containerStatuses"};
 
 	if (obj_deleting(pod))
 		return "Terminating";
@@ -62,7 +63,8 @@ static const char *state_of(const json_t *pod)
 		const json_t *list = jx_path(pod, lists[i]);
 
 		for (size_t j = 0; j < json_array_size(list); j++) {
-			const char *reason = jx_str(json_array_get(list, j), "state.waiting.reason");
+			const char *reason = jx_str(json_array_get(list, j),
+						    "state.waiting.reason");
 
 			if (reason && !streq(reason, "PodInitializing"))
 				return reason;
@@ -95,7 +97,7 @@ static void age_of(char out[DURATION_SIZE], const json_t *o)
 
 static bool operator_ready(const struct seen *s)
 {
-	return s->operator && jx_int(s->operator, "status.availableReplicas") > 0;
+	return s->operator&& jx_int(s->operator, "status.availableReplicas") > 0;
 }
 
 static json_t *as_json(const struct seen *s)
@@ -105,16 +107,18 @@ static json_t *as_json(const struct seen *s)
 	for (size_t i = 0; i < json_array_size(s->pods); i++) {
 		const json_t *pod = json_array_get(s->pods, i);
 
-		json_array_append_new(pods, json_pack("{s:s, s:s, s:s, s:I, s:s}", "name", obj_name(pod), "role",
-						      obj_label(pod, "role") ? obj_label(pod, "role") : "", "state",
-						      state_of(pod), "restarts", restarts_of(pod), "node",
-						      jx_str_or(pod, "spec.nodeName", "")));
+		json_array_append_new(
+			pods, json_pack("{s:s, s:s, s:s, s:I, s:s}", "name", obj_name(pod), "role",
+					obj_label(pod, "role") ? obj_label(pod, "role") : "",
+					"state", state_of(pod), "restarts", restarts_of(pod),
+					"node", jx_str_or(pod, "spec.nodeName", "")));
 	}
-	o = json_pack("{s:s, s:s, s:b, s:s, s:I, s:I, s:b, s:o}", "presto", obj_name(s->presto), "namespace", s->t->ns, "ready",
-		      obj_condition_true(s->presto, "Ready"), "message",
-		      jx_str_or(obj_condition(s->presto, "Ready"), "message", ""), "workers",
-		      jx_int(s->presto, "status.workers.active"), "workersAsked",
-		      jx_int(s->presto, "status.workers.desired"), "operatorReady", operator_ready(s), "pods", pods);
+	o = json_pack("{s:s, s:s, s:b, s:s, s:I, s:I, s:b, s:o}", "presto", obj_name(s->presto),
+		      "namespace", s->t->ns, "ready", obj_condition_true(s->presto, "Ready"),
+		      "message", jx_str_or(obj_condition(s->presto, "Ready"), "message", ""),
+		      "workers", jx_int(s->presto, "status.workers.active"), "workersAsked",
+		      jx_int(s->presto, "status.workers.desired"), "operatorReady",
+		      operator_ready(s), "pods", pods);
 	if (s->t->name)
 		json_object_set_new(o, "environment", json_string(s->t->name));
 	return o;
@@ -127,18 +131,23 @@ static void as_text(const struct seen *s)
 
 	age_of(age, s->presto);
 	app_print("Presto    %s in namespace %s, %s\n", obj_name(s->presto), s->t->ns, age);
-	app_print("Ready     %s%s%s\n", ready ? jx_str_or(ready, "status", "?") : "Unknown", ready ? ": " : "",
-		  ready ? jx_str_or(ready, "message", "") : ": the operator has not said anything yet");
-	app_print("Workers   %lld of %lld have joined\n", (long long)jx_int(s->presto, "status.workers.active"),
+	app_print("Ready     %s%s%s\n", ready ? jx_str_or(ready, "status", "?") : "Unknown",
+		  ready ? ": " : "",
+		  ready ? jx_str_or(ready, "message", "")
+			: ": the operator has not said anything yet");
+	app_print("Workers   %lld of %lld have joined\n",
+		  (long long)jx_int(s->presto, "status.workers.active"),
 		  (long long)jx_int(s->presto, "status.workers.desired"));
-	app_print("Operator  %s\n", !s->operator ? "not there" : operator_ready(s) ? "ready" : "not ready");
+	app_print("Operator  %s\n", !s->operator        ? "not there"
+				    : operator_ready(s) ? "ready"
+							: "not ready");
 	app_print("Server    %s\n\n", k8s_config_of(s->t->k)->server);
 	app_print("%-56s %-18s %8s  %s\n", "POD", "STATE", "RESTARTS", "NODE");
 	for (size_t i = 0; i < json_array_size(s->pods); i++) {
 		const json_t *pod = json_array_get(s->pods, i);
 
-		app_print("%-56s %-18s %8lld  %s\n", obj_name(pod), state_of(pod), (long long)restarts_of(pod),
-			  jx_str_or(pod, "spec.nodeName", ""));
+		app_print("%-56s %-18s %8lld  %s\n", obj_name(pod), state_of(pod),
+			  (long long)restarts_of(pod), jx_str_or(pod, "spec.nodeName", ""));
 	}
 }
 

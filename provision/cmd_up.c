@@ -43,7 +43,8 @@ static void summary(const struct step_ctx *c)
 		json_object_set_new(o, "server", json_string(k8s_config_of(c->k)->server));
 		json_object_set_new(o, "workers", json_integer(c->presto.worker_count));
 		json_object_set_new(o, "answer", json_string(c->answer));
-		json_object_set_new(o, "elapsed_ms", json_integer((clock_mono() - c->app->began) / NS_MS));
+		json_object_set_new(o, "elapsed_ms",
+				    json_integer((clock_mono() - c->app->began) / NS_MS));
 		app_result_json(o);
 		return;
 	}
@@ -52,8 +53,8 @@ static void summary(const struct step_ctx *c)
 		  "  prestoctl status %s\n"
 		  "  prestoctl ui --env %s\n"
 		  "  prestoctl down %s\n",
-		  c->presto.name, v->ns, c->presto.worker_count, c->presto.worker_count == 1 ? "" : "s", took, v->name,
-		  v->name, v->name, v->name);
+		  c->presto.name, v->ns, c->presto.worker_count,
+		  c->presto.worker_count == 1 ? "" : "s", took, v->name, v->name, v->name, v->name);
 }
 
 static int up(struct app *a, struct target *t, struct err *e)
@@ -91,9 +92,11 @@ static int run(struct app *a, int argc, char **argv, struct err *e)
 const struct command cmd_up = {
 	.name = "up",
 	.args = "-f FILE",
-	.summary = "make everything that an environment file describes, and prove that it answers SQL",
-	.about = "Looks first and does only what is missing: running it again changes nothing, and after an interruption\n"
-		 "it goes on where it stopped. A changed file is brought into the running cluster.",
+	.summary =
+		"make everything that an environment file describes, and prove that it answers SQL",
+	.about =
+		"Looks first and does only what is missing: running it again changes nothing, and after an interruption\n"
+		"it goes on where it stopped. A changed file is brought into the running cluster.",
 	.opts = opts,
 	.run = run,
 };

@@ -12,8 +12,8 @@ static int run(struct app *a, int argc, char **argv, struct err *e)
 	if (app_options(a, &cmd_version, NULL, &argc, argv, e) < 0)
 		return -1;
 	if (!a->json) {
-		app_print("prestoctl %s (%s), libcurl %s, jansson %s\n", version_text, version_commit, curl,
-			  jansson_version_str());
+		app_print("prestoctl %s (%s), libcurl %s, jansson %s\n", version_text,
+			  version_commit, curl, jansson_version_str());
 		return 0;
 	}
 	o = json_object();

@@ -11,8 +11,9 @@
 #include "presto/presto.h"
 #include "provision/objects.h"
 
-#define LOOK_EVERY    (400 * NS_MS)
-#define BEFORE_CRASH  (2 * 60 * NS_SEC) /* when the cluster goes anyway, its pods may take that long */
+#define LOOK_EVERY (400 * NS_MS)
+#define BEFORE_CRASH \
+	(2 * 60 * NS_SEC) /* when the cluster goes anyway, its pods may take that long */
 #define OPERATOR_PODS "name=presto-operator"
 
 static void line(struct buf *to, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -46,7 +47,8 @@ static void on_why(const char *why, void *arg)
 	progress_say(d->app->progress, "%s", why);
 }
 
-static int delete_and_wait(struct down *d, const struct k8s_res *res, const json_t *live, struct err *e)
+static int delete_and_wait(struct down *d, const struct k8s_res *res, const json_t *live,
+			   struct err *e)
 {
 	const struct k8s_ref ref = {.ns = obj_ns(live), .name = obj_name(live)};
 	const struct k8s_delete_opts o = {.uid = obj_uid(live)};
@@ -62,9 +64,11 @@ static bool is_ours(const struct down *d, const json_t *live)
 }
 
 /* What still carries the label instance=NAME. */
-static int children_left(struct down *d, const char *selector, size_t *left, char words[120], struct err *e)
+static int children_left(struct down *d, const char *selector, size_t *left, char words[120],
+			 struct err *e)
 {
-	static const struct k8s_res *const kinds[] = {&K8S_POD, &K8S_DEPLOYMENT, &K8S_SERVICE, &K8S_CONFIGMAP};
+	static const struct k8s_res *const kinds[] = {&K8S_POD, &K8S_DEPLOYMENT, &K8S_SERVICE,
+						      &K8S_CONFIGMAP};
 	const struct k8s_list_opts o = {.label_selector = selector};
 
 	*left = 0;
@@ -74,7 +78,8 @@ static int children_left(struct down *d, const char *selector, size_t *left, cha
 		if (k8s_list(&all, d->t->k, kinds[i], d->t->ns, &o, e) < 0)
 			return -1;
 		if (json_array_size(all) && !*left)
-			snprintf(words, 120, "%s %.80s is still there", kinds[i]->kind, obj_name(json_array_get(all, 0)));
+			snprintf(words, 120, "%s %.80s is still there", kinds[i]->kind,
+				 obj_name(json_array_get(all, 0)));
 		*left += json_array_size(all);
 	}
 	return 0;
@@ -111,7 +116,8 @@ static int remove_presto(struct down *d, const json_t *live, struct err *e)
 	if (known)
 		snprintf(name, sizeof(name), "%s", known);
 	else
-		name_of(name, obj_name(live), obj_uid(live), jx_str_or(live, "spec.nameOverride", ""));
+		name_of(name, obj_name(live), obj_uid(live),
+			jx_str_or(live, "spec.nameOverride", ""));
 	snprintf(selector, sizeof(selector), "instance=%s", name);
 	if (delete_and_wait(d, &K8S_PRESTO, live, e) < 0)
 		return -1;
@@ -119,7 +125,8 @@ static int remove_presto(struct down *d, const json_t *live, struct err *e)
 }
 
 /* All Presto resources of a namespace, or of the cluster; none where the type is not there. */
-static int list_prestos(json_t **out, struct down *d, const char *ns, const char *selector, struct err *e)
+static int list_prestos(json_t **out, struct down *d, const char *ns, const char *selector,
+			struct err *e)
 {
 	const struct k8s_list_opts o = {.label_selector = selector};
 
@@ -187,7 +194,8 @@ int down_operator(struct down *d, struct err *e)
 	if (list_prestos(&others, d, d->t->ns, NULL, e) < 0)
 		goto failed;
 	if (json_array_size(others)) {
-		line(&d->stays, "operator in namespace %s: Presto %s needs it", d->t->ns, obj_name(json_array_get(others, 0)));
+		line(&d->stays, "operator in namespace %s: Presto %s needs it", d->t->ns,
+		     obj_name(json_array_get(others, 0)));
 		progress_end(d->app->progress, true, "stays for other clusters");
 		return 0;
 	}
@@ -204,7 +212,8 @@ failed:
 }
 
 /* CRD and namespace: shared, so there are reasons to stay. @why empty: go. */
-static int remove_shared(struct down *d, enum object_id id, const char *title, const char *other_ns, struct err *e)
+static int remove_shared(struct down *d, enum object_id id, const char *title, const char *other_ns,
+			 struct err *e)
 {
 	const struct install in = {.ns = d->t->ns, .image = ""};
 	const struct k8s_res *res = object_res(id);
@@ -221,7 +230,8 @@ static int remove_shared(struct down *d, enum object_id id, const char *title, c
 	}
 	if (!is_ours(d, live)) {
 		line(&d->stays, "%s %s: it was not made for this environment", res->kind, ref.name);
-		progress_end(d->app->progress, true, "stays: it was there before, or is another environment's");
+		progress_end(d->app->progress, true,
+			     "stays: it was there before, or is another environment's");
 		return 0;
 	}
 	if (list_prestos(&others, d, other_ns, NULL, e) < 0)
@@ -229,7 +239,8 @@ static int remove_shared(struct down *d, enum object_id id, const char *title, c
 	if (json_array_size(others)) {
 		const json_t *one = json_array_get(others, 0);
 
-		line(&d->stays, "%s %s: Presto %s in namespace %s is left", res->kind, ref.name, obj_name(one), obj_ns(one));
+		line(&d->stays, "%s %s: Presto %s in namespace %s is left", res->kind, ref.name,
+		     obj_name(one), obj_ns(one));
 		progress_end(d->app->progress, true, "stays: Presto %s is left", obj_name(one));
 		return 0;
 	}

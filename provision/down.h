@@ -12,9 +12,9 @@
 struct down {
 	struct app *app;
 	struct target *t;
-	bool whole_cluster;   /* the cluster itself goes: what is inside need not be taken out */
-	struct buf stays;     /* lines: what is left on purpose */
-	struct buf failed;    /* lines: what could not be removed */
+	bool whole_cluster; /* the cluster itself goes: what is inside need not be taken out */
+	struct buf stays;   /* lines: what is left on purpose */
+	struct buf failed;  /* lines: what could not be removed */
 	size_t failures;
 };
 

@@ -25,7 +25,8 @@ struct source {
 };
 
 /* One finding: the first is the error, the others are lines. @pointer begins with the document's index. */
-static void complain(struct source *s, const char *pointer, bool key, const char *fmt, ...) PRINTF_LIKE(4, 5);
+static void complain(struct source *s, const char *pointer, bool key, const char *fmt, ...)
+	PRINTF_LIKE(4, 5);
 static void complain(struct source *s, const char *pointer, bool key, const char *fmt, ...)
 {
 	struct err full = ERR_INIT;
@@ -52,7 +53,8 @@ static void check_schema(struct source *s, const json_t *doc)
 	for (size_t i = 0; i < n && i < ENV_FINDINGS; i++) {
 		char pointer[sizeof(found[i].pointer) + sizeof(ROOT)];
 
-		snprintf(pointer, sizeof(pointer), ROOT "%.*s", (int)sizeof(found[i].pointer) - 1, found[i].pointer);
+		snprintf(pointer, sizeof(pointer), ROOT "%.*s", (int)sizeof(found[i].pointer) - 1,
+			 found[i].pointer);
 		complain(s, pointer, found[i].key, "%s", found[i].msg);
 	}
 }
@@ -63,16 +65,16 @@ static void check_provider(struct source *s, const json_t *doc)
 	const char *provider = jx_str(doc, "cluster.provider"), *key;
 	const json_t *section;
 
-	jx_foreach(jx_get(doc, "cluster"), key, section)
-	{
+	jx_foreach (jx_get(doc, "cluster"), key, section) {
 		char pointer[80];
 
 		(void)section;
 		if (streq(key, "provider") || streq(key, provider))
 			continue;
 		snprintf(pointer, sizeof(pointer), ROOT "/cluster/%s", key);
-		complain(s, pointer, true, "'%s' is for the provider %s, but provider is %s; remove one of them", key, key,
-			 provider);
+		complain(s, pointer, true,
+			 "'%s' is for the provider %s, but provider is %s; remove one of them", key,
+			 key, provider);
 	}
 }
 
@@ -85,7 +87,8 @@ static void check_presto(struct source *s, const json_t *resource, const char *b
 	for (size_t i = 0; i < n && i < ENV_FINDINGS; i++) {
 		autofree char *pointer = xasprintf("%s%s", base, causes[i].pointer);
 
-		complain(s, pointer, strstr(causes[i].msg, "unknown") != NULL, "%s: %s", causes[i].path, causes[i].msg);
+		complain(s, pointer, strstr(causes[i].msg, "unknown") != NULL, "%s: %s",
+			 causes[i].path, causes[i].msg);
 	}
 	free(causes);
 }
@@ -114,8 +117,10 @@ static void take_presto(struct env *v, struct source *s, const json_t *given, co
 	autofree char *place = xasprintf("%s/metadata/namespace", base);
 
 	if (ns && !streq(ns, v->ns))
-		complain(s, place, false, "namespace is '%s', but the operator serves '%s'; set operator.namespace, or leave it out",
-			 ns, v->ns);
+		complain(
+			s, place, false,
+			"namespace is '%s', but the operator serves '%s'; set operator.namespace, or leave it out",
+			ns, v->ns);
 	v->presto = whole_resource(given, v->ns);
 	if (!s->findings)
 		check_presto(s, v->presto, base);
@@ -144,7 +149,8 @@ static int take_presto_file(struct env *v, struct source *outer, const char *fil
 	s.marks = marks;
 	given = json_array_get(documents, 0);
 	if (json_array_size(documents) != 1) {
-		complain(&s, "", false, "%zu documents; a single Presto resource is expected", json_array_size(documents));
+		complain(&s, "", false, "%zu documents; a single Presto resource is expected",
+			 json_array_size(documents));
 		return -1;
 	}
 	n = schema_check(found, ENV_FINDINGS, jx_path(schema, "properties.presto"), given);
@@ -186,7 +192,8 @@ int env_parse(struct env **out, const char *text, size_t len, const char *name, 
 	v->path = xstrdup(name);
 	v->folder = xstrdup(folder);
 	if (json_array_size(documents) != 1) {
-		complain(&s, "", false, "%zu documents; an environment file is one", json_array_size(documents));
+		complain(&s, "", false, "%zu documents; an environment file is one",
+			 json_array_size(documents));
 		return err_hint(e, "begin with a copy of examples/local.yaml");
 	}
 	v->doc = json_incref(json_array_get(documents, 0));
@@ -243,7 +250,8 @@ int env_load(struct env **out, const char *path, struct buf *more, struct err *e
 	folder = realpath(dir, NULL);
 	if (!folder)
 		return err_set(e, err_errno(errno), "%s: %s", dir, strerror(errno));
-	return env_parse(out, text, len, streq(path, "-") ? "standard input" : path, folder, more, e);
+	return env_parse(out, text, len, streq(path, "-") ? "standard input" : path, folder, more,
+			 e);
 }
 
 char *env_file(const struct env *v, const char *path)

@@ -6,19 +6,19 @@
 
 #include "base/yaml.h"
 
-#define ENV_LABEL       "prestoctl.io/environment"
-#define ENV_FINDINGS    32
+#define ENV_LABEL    "prestoctl.io/environment"
+#define ENV_FINDINGS 32
 
 struct env {
-	char *path;            /* as the user gave it */
-	char *folder;          /* absolute: what relative paths in it are relative to */
-	json_t *doc;           /* the checked document */
+	char *path;                       /* as the user gave it */
+	char *folder;                     /* absolute: what relative paths in it are relative to */
+	json_t *doc;                      /* the checked document */
 	const char *name, *provider, *ns; /* borrowed from doc */
 	const char *operator_image, *operator_pull_policy;
 	const json_t *operator_resources; /* NULL: none given */
-	const json_t *cluster; /* the provider's own section, NULL when there is none */
-	const json_t *images, *verify; /* NULL when not given */
-	json_t *presto;        /* the whole resource: apiVersion, kind, metadata with namespace, spec */
+	const json_t *cluster;            /* the provider's own section, NULL when there is none */
+	const json_t *images, *verify;    /* NULL when not given */
+	json_t *presto; /* the whole resource: apiVersion, kind, metadata with namespace, spec */
 };
 
 /*

@@ -34,7 +34,8 @@ static bool differs(const struct walk *w, const json_t *want, const json_t *live
 
 	show(a, live);
 	show(b, want);
-	snprintf(w->where, INTENT_WHERE, "%.120s: %s, not %s", w->path[0] == '.' ? w->path + 1 : w->path, a, b);
+	snprintf(w->where, INTENT_WHERE, "%.120s: %s, not %s",
+		 w->path[0] == '.' ? w->path + 1 : w->path, a, b);
 	return false;
 }
 
@@ -49,15 +50,16 @@ static const char *amount(const json_t *v, char out[32])
 static bool same_scalar(const struct walk *w, const json_t *want, const json_t *live)
 {
 	char a[32], b[32];
-	bool scalars = (json_is_string(want) || json_is_number(want)) && (json_is_string(live) || json_is_number(live));
+	bool scalars = (json_is_string(want) || json_is_number(want)) &&
+		       (json_is_string(live) || json_is_number(live));
 
 	if (w->amounts && scalars)
 		return quantity_equal(amount(want, a), amount(live, b));
 	if (json_is_number(want) && json_is_number(live))
-		return json_is_integer(want) && json_is_integer(live) ?
-			       json_integer_value(want) == json_integer_value(live) :
-			       !(json_number_value(want) < json_number_value(live)) &&
-				       !(json_number_value(want) > json_number_value(live));
+		return json_is_integer(want) && json_is_integer(live)
+			       ? json_integer_value(want) == json_integer_value(live)
+			       : !(json_number_value(want) < json_number_value(live)) &&
+					 !(json_number_value(want) > json_number_value(live));
 	return json_equal(want, live) == 1;
 }
 
@@ -87,7 +89,7 @@ static bool holds(struct walk *w, const json_t *want, const json_t *live)
 	if (!live)
 		return differs(w, want, live);
 	if (json_is_object(want)) {
-		jx_foreach(want, key, one)
+		jx_foreach (want, key, one)
 			if (!step(w, key, one, jx_get(live, key)))
 				return false;
 		return true;

@@ -12,21 +12,24 @@
 #include "presto/presto.h"
 
 const char *const object_names[OBJ_COUNT] = {
-	[OBJ_NAMESPACE] = "namespace", [OBJ_CRD] = "crd",           [OBJ_ACCOUNT] = "service-account",
-	[OBJ_ROLE] = "role",           [OBJ_BINDING] = "role-binding", [OBJ_OPERATOR] = "operator",
+	[OBJ_NAMESPACE] = "namespace",     [OBJ_CRD] = "crd",
+	[OBJ_ACCOUNT] = "service-account", [OBJ_ROLE] = "role",
+	[OBJ_BINDING] = "role-binding",    [OBJ_OPERATOR] = "operator",
 	[OBJ_PRESTO] = "presto",
 };
 
 static const char *const manifest_files[OBJ_COUNT] = {
-	[OBJ_CRD] = "crd.yaml",           [OBJ_ACCOUNT] = "service_account.yaml", [OBJ_ROLE] = "role.yaml",
-	[OBJ_BINDING] = "role_binding.yaml", [OBJ_OPERATOR] = "operator.yaml",
+	[OBJ_CRD] = "crd.yaml",           [OBJ_ACCOUNT] = "service_account.yaml",
+	[OBJ_ROLE] = "role.yaml",         [OBJ_BINDING] = "role_binding.yaml",
+	[OBJ_OPERATOR] = "operator.yaml",
 };
 
 const struct k8s_res *object_res(enum object_id id)
 {
 	const struct k8s_res *const rows[OBJ_COUNT] = {
-		[OBJ_NAMESPACE] = &K8S_NAMESPACE, [OBJ_CRD] = &K8S_CRD,          [OBJ_ACCOUNT] = &K8S_SERVICEACCOUNT,
-		[OBJ_ROLE] = &K8S_ROLE,           [OBJ_BINDING] = &K8S_ROLEBINDING, [OBJ_OPERATOR] = &K8S_DEPLOYMENT,
+		[OBJ_NAMESPACE] = &K8S_NAMESPACE,    [OBJ_CRD] = &K8S_CRD,
+		[OBJ_ACCOUNT] = &K8S_SERVICEACCOUNT, [OBJ_ROLE] = &K8S_ROLE,
+		[OBJ_BINDING] = &K8S_ROLEBINDING,    [OBJ_OPERATOR] = &K8S_DEPLOYMENT,
 		[OBJ_PRESTO] = &K8S_PRESTO,
 	};
 
@@ -39,7 +42,9 @@ static json_t *manifest(const char *file)
 	autojson json_t *documents = NULL;
 	struct err e = ERR_INIT;
 
-	if (!m || y2j_parse(&documents, NULL, m->start, (size_t)(m->end - m->start), file, Y2J_OWN, &e) < 0 ||
+	if (!m ||
+	    y2j_parse(&documents, NULL, m->start, (size_t)(m->end - m->start), file, Y2J_OWN, &e) <
+		    0 ||
 	    json_array_size(documents) != 1) {
 		log_err(LOG_ERROR_LEVEL, file, &e, "the embedded manifest");
 		abort(); /* part of the program: tests parse them all */
@@ -80,14 +85,15 @@ static void stamp(json_t *want)
 
 static void fill_operator(json_t *o, const struct install *in)
 {
-	json_t *container = jx_path(o, "spec.template.spec.containers.0"), *env = json_object_get(container, "env");
+	json_t *container = jx_path(o, "spec.template.spec.containers.0"),
+	       *env = json_object_get(container, "env");
 	json_t *row;
 	size_t i;
 
 	json_object_set_new(container, "image", json_string(in->image));
 	if (in->pull_policy)
 		json_object_set_new(container, "imagePullPolicy", json_string(in->pull_policy));
-	json_array_foreach(env, i, row)
+	json_array_foreach (env, i, row)
 		if (streq(jx_str(row, "name"), "OPERATOR_IMAGE"))
 			json_object_set_new(row, "value", json_string(in->image));
 	if (in->resources)
@@ -99,7 +105,8 @@ json_t *object_want(enum object_id id, const struct install *in)
 	json_t *o;
 
 	if (id == OBJ_NAMESPACE)
-		o = json_pack("{s:s, s:s, s:{s:s}}", "apiVersion", "v1", "kind", "Namespace", "metadata", "name", in->ns);
+		o = json_pack("{s:s, s:s, s:{s:s}}", "apiVersion", "v1", "kind", "Namespace",
+			      "metadata", "name", in->ns);
 	else
 		o = manifest(manifest_files[id]);
 	if (id != OBJ_NAMESPACE && id != OBJ_CRD)
@@ -128,11 +135,15 @@ json_t *object_want_presto(const struct env *v)
 
 void objects_of(struct object o[OBJ_COUNT], const struct env *v)
 {
-	const struct install in = {.env = v->name, .ns = v->ns, .image = v->operator_image,
-				   .pull_policy = v->operator_pull_policy, .resources = v->operator_resources};
+	const struct install in = {.env = v->name,
+				   .ns = v->ns,
+				   .image = v->operator_image,
+				   .pull_policy = v->operator_pull_policy,
+				   .resources = v->operator_resources};
 
 	for (enum object_id id = 0; id < OBJ_COUNT; id++)
-		o[id] = (struct object){.want = id == OBJ_PRESTO ? object_want_presto(v) : object_want(id, &in)};
+		o[id] = (struct object){.want = id == OBJ_PRESTO ? object_want_presto(v)
+								 : object_want(id, &in)};
 }
 
 void objects_release(struct object o[OBJ_COUNT])
@@ -222,8 +233,10 @@ static bool as_wanted(struct object *o)
 	json_object_del(annotations, APPLIED_ANNOTATION);
 	same = intent_holds(o->want, o->live, o->why);
 	json_object_set(annotations, APPLIED_ANNOTATION, stamped);
-	if (same && !streq(json_string_value(stamped), obj_annotation(o->live, APPLIED_ANNOTATION))) {
-		snprintf(o->why, sizeof(o->why), "a field that was set before is no longer in the intent");
+	if (same &&
+	    !streq(json_string_value(stamped), obj_annotation(o->live, APPLIED_ANNOTATION))) {
+		snprintf(o->why, sizeof(o->why),
+			 "a field that was set before is no longer in the intent");
 		return false;
 	}
 	return same;
@@ -244,9 +257,11 @@ int object_decide(struct object *o, enum object_id id, const char *env, struct e
 	if (decide_shared(o, id))
 		return 0;
 	if (label && !o->ours && id != OBJ_CRD) {
-		err_set(e, ERR_CONFLICT, "%s %s belongs to the environment '%s'", object_res(id)->kind,
-			obj_name(o->live), label);
-		return err_hint(e, "give this environment another operator.namespace, or take that one down first");
+		err_set(e, ERR_CONFLICT, "%s %s belongs to the environment '%s'",
+			object_res(id)->kind, obj_name(o->live), label);
+		return err_hint(
+			e,
+			"give this environment another operator.namespace, or take that one down first");
 	}
 	o->action = as_wanted(o) ? OBJECT_KEEP : OBJECT_CHANGE;
 	return 0;

@@ -9,37 +9,38 @@
 #include "provision/env.h"
 #include "provision/intent.h"
 
-#define APPLIED_ANNOTATION "prestoctl.io/applied" /* hash of the intent: finds fields that are no longer set */
+#define APPLIED_ANNOTATION \
+	"prestoctl.io/applied" /* hash of the intent: finds fields that are no longer set */
 #define VERSION_ANNOTATION "prestoctl.io/version" /* on the CRD: a newer one is never downgraded */
 
 enum object_id { /* in the order of making them */
-	OBJ_NAMESPACE,
-	OBJ_CRD,
-	OBJ_ACCOUNT,
-	OBJ_ROLE,
-	OBJ_BINDING,
-	OBJ_OPERATOR,
-	OBJ_PRESTO,
-	OBJ_COUNT,
+		 OBJ_NAMESPACE,
+		 OBJ_CRD,
+		 OBJ_ACCOUNT,
+		 OBJ_ROLE,
+		 OBJ_BINDING,
+		 OBJ_OPERATOR,
+		 OBJ_PRESTO,
+		 OBJ_COUNT,
 };
 
 enum object_action { OBJECT_KEEP, OBJECT_CREATE, OBJECT_CHANGE };
 
 struct object {
-	json_t *want;              /* owned; what would be applied */
-	json_t *live;              /* owned; NULL: absent */
+	json_t *want; /* owned; what would be applied */
+	json_t *live; /* owned; NULL: absent */
 	enum object_action action;
-	bool ours;                 /* live carries this environment's label */
-	char why[INTENT_WHERE];    /* of a change, or what is special about keeping it; may be empty */
+	bool ours;              /* live carries this environment's label */
+	char why[INTENT_WHERE]; /* of a change, or what is special about keeping it; may be empty */
 };
 
-struct install {           /* what the manifests are filled in with; the pointers are borrowed */
-	const char *env;   /* NULL: no label */
+struct install {         /* what the manifests are filled in with; the pointers are borrowed */
+	const char *env; /* NULL: no label */
 	const char *ns, *image, *pull_policy;
 	const json_t *resources;
 };
 
-extern const char *const object_names[OBJ_COUNT];  /* "namespace", "crd", ... : step names */
+extern const char *const object_names[OBJ_COUNT]; /* "namespace", "crd", ... : step names */
 const struct k8s_res *object_res(enum object_id id);
 
 /* object_want - the intent for one object (not for OBJ_PRESTO). Owned. */

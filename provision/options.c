@@ -75,7 +75,8 @@ static int set_count(const struct opt *o, int *out, const char *value, struct er
 	errno = 0;
 	got = strtol(value, &end, 10);
 	if (end == value || *end || errno || got < 0 || got > COUNT_MAX)
-		return err_set(e, ERR_INVALID, "--%s: '%s' is not a number from 0 to %d", o->name, value, COUNT_MAX);
+		return err_set(e, ERR_INVALID, "--%s: '%s' is not a number from 0 to %d", o->name,
+			       value, COUNT_MAX);
 	*out = (int)got;
 	return 0;
 }
@@ -120,15 +121,28 @@ static int set(struct found f, const char *value, struct err *e)
 		return set_duration(f.opt, at, value, e);
 	case OPT_TEXTS:
 		if (texts->n == OPT_TEXTS_MAX)
-			return err_set(e, ERR_INVALID, "--%s: given more than %d times", f.opt->name,
-				       OPT_TEXTS_MAX);
+			return err_set(e, ERR_INVALID, "--%s: given more than %d times",
+				       f.opt->name, OPT_TEXTS_MAX);
 		return set_text(f.opt, &texts->v[texts->n++], value, e);
 	}
 	return 0;
 }
 
-/* One "--name", "--name=value"; *next is the word after it, taken (set to NULL) when it is the value. */
-static int parse_long(const struct opt_set *sets, size_t n, char *word, char **next, struct err *e)
+/* The word after an option, and whether it was taken as its value. */
+struct next {
+	const char *word; /* NULL: none */
+	bool taken;
+};
+
+static const char *take_next(struct next *next)
+{
+	next->taken = true;
+	return next->word;
+}
+
+/* One "--name" or "--name=value". */
+static int parse_long(const struct opt_set *sets, size_t n, const char *word, struct next *next,
+		      struct err *e)
 {
 	const char *value = strchr(word, '=');
 	size_t len = value ? (size_t)(value - word - 2) : strlen(word + 2);
@@ -139,32 +153,33 @@ static int parse_long(const struct opt_set *sets, size_t n, char *word, char **n
 	if (f.opt->type == OPT_FLAG) {
 		if (value)
 			return err_set(e, ERR_INVALID, "--%s takes no value", f.opt->name);
-		return set(f, NULL, e);
+		return set(f, "", e);
 	}
 	if (value)
 		return set(f, value + 1, e);
-	if (!*next)
+	if (!next->word)
 		return err_set(e, ERR_INVALID, "--%s needs a value: %s", f.opt->name, f.opt->arg);
-	return set(f, TAKE(*next), e);
+	return set(f, take_next(next), e);
 }
 
-static int parse_short(const struct opt_set *sets, size_t n, char *word, char **next, struct err *e)
+static int parse_short(const struct opt_set *sets, size_t n, const char *word, struct next *next,
+		       struct err *e)
 {
-	for (char *c = word + 1; *c; c++) {
+	for (const char *c = word + 1; *c; c++) {
 		struct found f = find_letter(sets, n, *c);
 
 		if (!f.opt)
 			return err_set(e, ERR_INVALID, "unknown option -%c", *c);
 		if (f.opt->type == OPT_FLAG) {
-			if (set(f, NULL, e) < 0)
+			if (set(f, "", e) < 0)
 				return -1;
 			continue;
 		}
 		if (c[1])
 			return set(f, c + 1 + (c[1] == '='), e);
-		if (!*next)
+		if (!next->word)
 			return err_set(e, ERR_INVALID, "-%c needs a value: %s", *c, f.opt->arg);
-		return set(f, TAKE(*next), e);
+		return set(f, take_next(next), e);
 	}
 	return 0;
 }
@@ -176,7 +191,7 @@ int options_parse(const struct opt_set *sets, size_t n, bool lead, int *argc, ch
 	int count = *argc, i = 0, kept = 0;
 
 	for (; i < count; i++) {
-		char *next = i + 1 < count ? words[i + 1] : NULL, *before = next;
+		struct next next = {.word = i + 1 < count ? words[i + 1] : NULL};
 
 		if (words[i][0] != '-' || !words[i][1]) {
 			if (lead)
@@ -188,10 +203,10 @@ int options_parse(const struct opt_set *sets, size_t n, bool lead, int *argc, ch
 			i++;
 			break;
 		}
-		if ((words[i][1] == '-' ? parse_long : parse_short)(sets, n, words[i], &next, e) < 0)
+		if ((words[i][1] == '-' ? parse_long : parse_short)(sets, n, words[i], &next, e) <
+		    0)
 			return -1;
-		if (before && !next)
-			i++;
+		i += next.taken;
 	}
 	if (lead) {
 		*argv = words + i;

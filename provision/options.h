@@ -23,11 +23,11 @@ struct opt_texts {
 };
 
 struct opt {
-	const char *name;           /* without the dashes; NULL ends a table */
-	char letter;                /* 0: none */
+	const char *name; /* without the dashes; NULL ends a table */
+	char letter;      /* 0: none */
 	enum opt_type type;
-	size_t at;                  /* offset in the struct that receives it */
-	const char *arg;            /* "FILE": for the help; NULL for a flag */
+	size_t at;       /* offset in the struct that receives it */
+	const char *arg; /* "FILE": for the help; NULL for a flag */
 	const char *help;
 	const char *const *choices; /* NULL-terminated, for OPT_CHOICE; completion reads it too */
 };

@@ -5,7 +5,8 @@
 
 #include "k8s/obj.h"
 
-static const char *const words[] = {[OBJECT_KEEP] = "keep", [OBJECT_CREATE] = "make", [OBJECT_CHANGE] = "change"};
+static const char *const words[] = {
+	[OBJECT_KEEP] = "keep", [OBJECT_CREATE] = "make", [OBJECT_CHANGE] = "change"};
 
 static size_t changes(const struct step_ctx *c)
 {
@@ -20,11 +21,13 @@ void plan_text(struct buf *out, const struct step_ctx *c)
 {
 	size_t n = changes(c);
 
-	buf_fit(out, "%-7s %-26s %s\n", c->cluster.ready ? "keep" : "make", "cluster", c->cluster.words);
+	buf_fit(out, "%-7s %-26s %s\n", c->cluster.ready ? "keep" : "make", "cluster",
+		c->cluster.words);
 	for (size_t i = 0; i < OBJ_COUNT; i++) {
 		const struct object *o = &c->objects[i];
 
-		buf_fit(out, "%-7s %-26s %s%s%s%s\n", words[o->action], object_res((enum object_id)i)->kind, obj_name(o->want),
+		buf_fit(out, "%-7s %-26s %s%s%s%s\n", words[o->action],
+			object_res((enum object_id)i)->kind, obj_name(o->want),
 			o->why[0] ? "  (" : "", o->why, o->why[0] ? ")" : "");
 	}
 	if (n)
@@ -40,13 +43,14 @@ json_t *plan_json(const struct step_ctx *c)
 	for (size_t i = 0; i < OBJ_COUNT; i++) {
 		const struct object *o = &c->objects[i];
 		json_t *one = json_pack("{s:s, s:s, s:s}", "action", words[o->action], "kind",
-					object_res((enum object_id)i)->kind, "name", obj_name(o->want));
+					object_res((enum object_id)i)->kind, "name",
+					obj_name(o->want));
 
 		if (o->why[0])
 			json_object_set_new(one, "why", jx_strf("%s", o->why));
 		json_array_append_new(all, one);
 	}
-	return json_pack("{s:s, s:{s:s, s:s}, s:o, s:I}", "environment", c->env->name, "cluster", "action",
-			 c->cluster.ready ? "keep" : "make", "what", c->cluster.words, "objects", all, "changes",
-			 (json_int_t)changes(c));
+	return json_pack("{s:s, s:{s:s, s:s}, s:o, s:I}", "environment", c->env->name, "cluster",
+			 "action", c->cluster.ready ? "keep" : "make", "what", c->cluster.words,
+			 "objects", all, "changes", (json_int_t)changes(c));
 }

@@ -9,11 +9,11 @@
 #include "base/clock.h"
 #include "base/jx.h"
 
-#define SPIN_EVERY  (120 * NS_MS)
-#define QUIET_FOR   (10 * NS_SEC)
-#define TEXT_MAX    400
-#define NAME_WIDTH  20
-#define TEXT_WIDTH  48
+#define SPIN_EVERY (120 * NS_MS)
+#define QUIET_FOR  (10 * NS_SEC)
+#define TEXT_MAX   400
+#define NAME_WIDTH 20
+#define TEXT_WIDTH 48
 
 struct progress {
 	struct progress_opts o;
@@ -49,7 +49,8 @@ static void draw_live(struct progress *p)
 	size_t width = columns(p) - 1;
 
 	duration_format(took, (clock_mono() - p->began) / NS_SEC * NS_SEC);
-	snprintf(line, sizeof(line), "%c %-*s %s", "|/-\\"[p->turn % 4], NAME_WIDTH, p->title, p->text);
+	snprintf(line, sizeof(line), "%c %-*s %s", "|/-\\"[p->turn % 4], NAME_WIDTH, p -> title,
+		 p -> text);
 	if (strlen(line) + strlen(took) + 1 > width)
 		line[width > strlen(took) + 1 ? width - strlen(took) - 1 : 0] = '\0';
 	fprintf(p->o.to, "\r\033[K%s %s%s%s", line, paint(p, "\033[2m"), took, paint(p, "\033[0m"));
@@ -189,7 +190,8 @@ void progress_warn(struct progress *p, const char *fmt, ...)
 	va_end(ap);
 	if (!p->o.json) {
 		wipe_live(p);
-		fprintf(p->o.to, "%s!%s warning: %s\n", paint(p, "\033[33m"), paint(p, "\033[0m"), text);
+		fprintf(p->o.to, "%s!%s warning: %s\n", paint(p, "\033[33m"), paint(p, "\033[0m"),
+			text);
 		fflush(p->o.to);
 		return;
 	}

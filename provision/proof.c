@@ -19,13 +19,17 @@ static int through_proxy(struct http_resp *r, const struct http_req *q, void *ar
 
 struct presto_client coordinator_client(struct coordinator *at, const char *user)
 {
-	return (struct presto_client){.transport = through_proxy, .arg = at, .loop = k8s_loop(at->k), .user = user,
+	return (struct presto_client){.transport = through_proxy,
+				      .arg = at,
+				      .loop = k8s_loop(at->k),
+				      .user = user,
 				      .source = "prestoctl"};
 }
 
 static struct coordinator coordinator_of(const struct step_ctx *c)
 {
-	return (struct coordinator){.k = c->k, .svc = {.ns = c->env->ns, .name = c->service, .port = PRESTO_PORT}};
+	return (struct coordinator){
+		.k = c->k, .svc = {.ns = c->env->ns, .name = c->service, .port = PRESTO_PORT}};
 }
 
 int proof_cluster(struct presto_cluster *out, struct step_ctx *c, struct err *e)
@@ -58,7 +62,8 @@ int proof_nation(struct step_ctx *c, struct err *e)
 	if (!json_is_integer(value) || json_integer_value(value) != PROOF_ANSWER) {
 		autofree char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 
-		return err_set(e, ERR_PROTOCOL, "%s returned %.60s, not %d", PROOF_SQL, text ? text : "nothing", PROOF_ANSWER);
+		return err_set(e, ERR_PROTOCOL, "%s returned %.60s, not %d", PROOF_SQL,
+			       text ? text : "nothing", PROOF_ANSWER);
 	}
 	snprintf(c->answer, sizeof(c->answer), "%lld", (long long)json_integer_value(value));
 	return 0;

@@ -27,15 +27,16 @@ static void on_retry(const struct err *e, ns_t wait UNUSED, void *arg)
 	progress_say(a->progress, "asking again: %s", e->msg);
 }
 
-int provider_connect(struct k8s **out, struct app *a, const char *kubeconfig, const char *context, char **context_used,
-		     char **server, struct err *e)
+int provider_connect(struct k8s **out, struct app *a, const char *kubeconfig, const char *context,
+		     char **context_used, char **server, struct err *e)
 {
 	AUTO(kubeconfig_freep) struct kubeconfig *file = NULL;
 	AUTO(k8s_config_release) struct k8s_config config = {0};
 	autofree char *agent = xasprintf("prestoctl/%s", version_text);
 	const struct k8s_opts opts = {.user_agent = agent, .on_retry = on_retry, .arg = a};
 
-	if (kubeconfig_load(&file, kubeconfig, e) < 0 || kubeconfig_resolve(&config, file, context, e) < 0)
+	if (kubeconfig_load(&file, kubeconfig, e) < 0 ||
+	    kubeconfig_resolve(&config, file, context, e) < 0)
 		return -1;
 	if (context_used)
 		*context_used = xstrdup(config.context ? config.context : "");
@@ -56,7 +57,8 @@ bool provider_marked(struct k8s *k, const char *env)
 	autojson json_t *live = NULL;
 	struct err e = ERR_INIT;
 
-	return k8s_get(&live, k, &K8S_CONFIGMAP, &mark, &e) == 0 && streq(obj_label(live, ENV_LABEL), env);
+	return k8s_get(&live, k, &K8S_CONFIGMAP, &mark, &e) == 0 &&
+	       streq(obj_label(live, ENV_LABEL), env);
 }
 
 int provider_mark(struct provider_ctx *c, struct k8s *k, const char *env, struct err *e)
@@ -66,8 +68,9 @@ int provider_mark(struct provider_ctx *c, struct k8s *k, const char *env, struct
 
 	if (!provider_made(c) || jx_bool(c->state->doc, "made.marked"))
 		return 0;
-	want = json_pack("{s:s, s:s, s:{s:s, s:s, s:{s:s}}}", "apiVersion", "v1", "kind", "ConfigMap", "metadata", "name",
-			 mark.name, "namespace", mark.ns, "labels", ENV_LABEL, env);
+	want = json_pack("{s:s, s:s, s:{s:s, s:s, s:{s:s}}}", "apiVersion", "v1", "kind",
+			 "ConfigMap", "metadata", "name", mark.name, "namespace", mark.ns, "labels",
+			 ENV_LABEL, env);
 	if (k8s_apply(NULL, k, want, &opts, e) < 0)
 		return err_wrap(e, "marking the cluster as made here");
 	return state_set(c->state, "made.marked", json_true(), e);
@@ -78,7 +81,8 @@ int provider_tool(char **out, const char *env_name, const char *relative, struct
 	const char *given = getenv(env_name);
 	autofree char *here = realpath("/proc/self/exe", NULL), *dir = here ? path_dir(here) : NULL;
 	autofree char *built = dir ? xasprintf("%s/../../scripts/%s", dir, relative) : NULL;
-	autofree char *installed = dir ? xasprintf("%s/../share/prestoctl/%s", dir, relative) : NULL;
+	autofree char *installed = dir ? xasprintf("%s/../share/prestoctl/%s", dir, relative)
+				       : NULL;
 
 	if (given && *given) {
 		if (access(given, X_OK) == 0) {
@@ -96,8 +100,8 @@ int provider_tool(char **out, const char *env_name, const char *relative, struct
 		*out = TAKE(installed);
 		return 0;
 	}
-	err_set(e, ERR_NOT_FOUND, "the script %s is neither at %s nor at %s", relative, built ? built : "?",
-		installed ? installed : "?");
+	err_set(e, ERR_NOT_FOUND, "the script %s is neither at %s nor at %s", relative,
+		built ? built : "?", installed ? installed : "?");
 	return err_hint(e, "run prestoctl from its checkout, or set %s", env_name);
 }
 

@@ -12,14 +12,14 @@
 
 struct provider_ctx {
 	struct app *app;
-	const struct env *env;  /* NULL when only the state is known (a command without -f) */
+	const struct env *env; /* NULL when only the state is known (a command without -f) */
 	struct state *state;
 };
 
 struct cluster_facts {
-	bool ready;        /* access() will work now */
-	bool exists;       /* something of it is there, perhaps not running */
-	char words[200];   /* "local cluster default, 2 nodes", for people */
+	bool ready;      /* access() will work now */
+	bool exists;     /* something of it is there, perhaps not running */
+	char words[200]; /* "local cluster default, 2 nodes", for people */
 };
 
 struct provider {
@@ -31,8 +31,8 @@ struct provider {
 	/* access - a client; also remembers in the state where that was. */
 	int (*access)(struct k8s **out, struct provider_ctx *c, struct err *e);
 	/* images - see to it that the nodes can start these images: bring them, or check that they can be pulled. */
-	int (*images)(struct provider_ctx *c, struct k8s *k, const char *const *refs, size_t n, char words[200],
-		      struct err *e);
+	int (*images)(struct provider_ctx *c, struct k8s *k, const char *const *refs, size_t n,
+		      char words[200], struct err *e);
 	/* destroy - remove the cluster and all that it left. NULL: it never made one. */
 	int (*destroy)(struct provider_ctx *c, char words[200], struct err *e);
 };
@@ -42,8 +42,8 @@ const struct provider *provider_find(const char *name); /* NULL: none of that na
 
 /* provider_connect - a client by kubeconfig file (NULL: the usual places) and context (NULL: current). @context_used and
  * @server (owned, may be NULL pointers) tell what that was. */
-int provider_connect(struct k8s **out, struct app *a, const char *kubeconfig, const char *context, char **context_used,
-		     char **server, struct err *e) MUST_CHECK;
+int provider_connect(struct k8s **out, struct app *a, const char *kubeconfig, const char *context,
+		     char **context_used, char **server, struct err *e) MUST_CHECK;
 /*
  * Who made the cluster is in the state, and in the cluster itself, in case the state gets lost: a ConfigMap
  * kube-system/prestoctl-cluster with the environment's label.

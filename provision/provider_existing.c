@@ -83,7 +83,8 @@ static int access_cluster(struct k8s **out, struct provider_ctx *c, struct err *
 }
 
 /* Said before anything is made: a node would say it only minutes later. */
-static int images(struct provider_ctx *c, struct k8s *k, const char *const *refs, size_t n, char words[200], struct err *e)
+static int images(struct provider_ctx *c, struct k8s *k, const char *const *refs, size_t n,
+		  char words[200], struct err *e)
 {
 	autojson json_t *nodes = NULL;
 	const struct k8s_list_opts all = {0};
@@ -107,12 +108,17 @@ static int images(struct provider_ctx *c, struct k8s *k, const char *const *refs
 			break;
 		case REGISTRY_HAS_NOT:
 			err_set(e, ERR_INVALID, "image %s cannot be pulled: %s", refs[i], why);
-			return err_hint(e, "push it to a registry that the nodes reach, and name it in the environment file");
+			return err_hint(
+				e,
+				"push it to a registry that the nodes reach, and name it in the environment file");
 		case REGISTRY_UNKNOWN:
-			progress_warn(c->app->progress, "whether the nodes can pull %s is not known from here: %s", refs[i], why);
+			progress_warn(c->app->progress,
+				      "whether the nodes can pull %s is not known from here: %s",
+				      refs[i], why);
 		}
 	}
-	snprintf(words, 200, "%zu on every node, %zu in a registry, %zu not known", there, pullable, n - there - pullable);
+	snprintf(words, 200, "%zu on every node, %zu in a registry, %zu not known", there, pullable,
+		 n - there - pullable);
 	return 0;
 }
 

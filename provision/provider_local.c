@@ -26,7 +26,8 @@ struct talk {
 
 static const char *cluster_name(const struct provider_ctx *c)
 {
-	const char *named = c->env ? jx_str(c->env->cluster, "name") : jx_str(c->state->doc, "cluster");
+	const char *named = c->env ? jx_str(c->env->cluster, "name")
+				   : jx_str(c->state->doc, "cluster");
 
 	return named ? named : "default";
 }
@@ -46,11 +47,13 @@ static void on_line(const char *line, bool is_stderr, void *arg)
 	if (streq(event, "step") && !streq(jx_str(o, "state"), "failed")) {
 		const char *message = jx_str_or(o, "message", "");
 
-		progress_say(t->app->progress, "%s%s%s", jx_str_or(o, "name", "?"), *message ? ": " : "", message);
+		progress_say(t->app->progress, "%s%s%s", jx_str_or(o, "name", "?"),
+			     *message ? ": " : "", message);
 	} else if (streq(event, "warning")) {
 		progress_warn(t->app->progress, "%s", jx_str_or(o, "message", ""));
 	} else if (streq(event, "error") && t->failure.code == ERR_OK) {
-		err_set(&t->failure, jx_int(o, "code") == 3 ? ERR_TIMEOUT : ERR_UNAVAILABLE, "%s", jx_str_or(o, "message", "?"));
+		err_set(&t->failure, jx_int(o, "code") == 3 ? ERR_TIMEOUT : ERR_UNAVAILABLE, "%s",
+			jx_str_or(o, "message", "?"));
 		err_hint(&t->failure, "%s", jx_str_or(o, "hint", ""));
 	} else if (streq(event, "result")) {
 		json_decref(t->result);
@@ -66,15 +69,16 @@ static ns_t time_left(const struct app *a)
 }
 
 /* devcluster VERB [extra...] --name NAME --output json. *out (may be NULL) is its result, owned. */
-static int devcluster(json_t **out, struct provider_ctx *c, const char *verb, const char *const *extra, bool any_exit,
-		      struct err *e)
+static int devcluster(json_t **out, struct provider_ctx *c, const char *verb,
+		      const char *const *extra, bool any_exit, struct err *e)
 {
 	AUTO(child_result_release) struct child_result done = {0};
 	struct talk talk = {.app = c->app};
 	autofree char *tool = NULL;
 	const char *argv[16] = {0};
 	size_t n = 0;
-	struct child_opts o = {.argv = argv, .on_line = on_line, .arg = &talk, .max_output = MOST_OUTPUT};
+	struct child_opts o = {
+		.argv = argv, .on_line = on_line, .arg = &talk, .max_output = MOST_OUTPUT};
 	int failed;
 
 	if (provider_tool(&tool, "PRESTOCTL_DEVCLUSTER", DEVCLUSTER, e) < 0)
@@ -93,8 +97,8 @@ static int devcluster(json_t **out, struct provider_ctx *c, const char *verb, co
 		*e = talk.failure;
 		failed = err_wrap(e, "local cluster %s", cluster_name(c));
 	} else if (!failed && (!talk.result || (done.exit_code && !any_exit))) {
-		failed = err_set(e, ERR_PROTOCOL, "devcluster %s ended with status %d: %.300s", verb, done.exit_code,
-				 buf_str(&done.err));
+		failed = err_set(e, ERR_PROTOCOL, "devcluster %s ended with status %d: %.300s",
+				 verb, done.exit_code, buf_str(&done.err));
 	}
 	if (!failed && out)
 		*out = json_incref(talk.result);
@@ -137,8 +141,8 @@ static bool answers(struct cluster_facts *out, struct provider_ctx *c)
 	struct err e = ERR_INIT;
 	size_t n;
 
-	if (!streq(jx_str(c->state->doc, "cluster"), cluster_name(c)) || !file || !file_exists(file) ||
-	    provider_connect(&k, c->app, file, NULL, NULL, NULL, &e) < 0 ||
+	if (!streq(jx_str(c->state->doc, "cluster"), cluster_name(c)) || !file ||
+	    !file_exists(file) || provider_connect(&k, c->app, file, NULL, NULL, NULL, &e) < 0 ||
 	    k8s_list(&nodes, k, &K8S_NODE, NULL, &all, &e) < 0)
 		return false;
 	n = json_array_size(nodes);
@@ -146,7 +150,8 @@ static bool answers(struct cluster_facts *out, struct provider_ctx *c)
 		if (!obj_condition_true(json_array_get(nodes, i), "Ready"))
 			return false;
 	*out = (struct cluster_facts){.ready = n > 0, .exists = true};
-	snprintf(out->words, sizeof(out->words), "%.40s, %zu node%s", cluster_name(c), n, n == 1 ? "" : "s");
+	snprintf(out->words, sizeof(out->words), "%.40s, %zu node%s", cluster_name(c), n,
+		 n == 1 ? "" : "s");
 	return n > 0;
 }
 
@@ -162,7 +167,8 @@ static int observe(struct cluster_facts *out, struct provider_ctx *c, struct err
 	if (devcluster(&status, c, "status", NULL, true, e) < 0)
 		return -1;
 	state = jx_str_or(status, "state", "absent");
-	*out = (struct cluster_facts){.ready = streq(state, "running"), .exists = !streq(state, "absent")};
+	*out = (struct cluster_facts){.ready = streq(state, "running"),
+				      .exists = !streq(state, "absent")};
 	if (out->ready) {
 		say_cluster(out->words, status);
 		return remember(c, status, e);
@@ -177,7 +183,7 @@ static int ensure(struct provider_ctx *c, char words[200], struct err *e)
 	json_int_t nodes = c->env ? jx_int(c->env->cluster, "nodes") : 0;
 	const char *extra[8] = {0};
 	autojson json_t *result = NULL;
-	struct cluster_facts facts;
+	struct cluster_facts facts = {0};
 	char count[24];
 	size_t n = 0;
 
@@ -205,7 +211,7 @@ static int ensure(struct provider_ctx *c, char words[200], struct err *e)
 static int access_cluster(struct k8s **out, struct provider_ctx *c, struct err *e)
 {
 	const char *file = jx_str(c->state->doc, "kubeconfig");
-	struct cluster_facts facts;
+	struct cluster_facts facts = {0};
 
 	if (!file || !file_exists(file)) {
 		if (observe(&facts, c, e) < 0)
@@ -224,7 +230,8 @@ static bool file_ref(const json_t *images, char *out, size_t size)
 	for (size_t i = 0; i < json_array_size(images); i++) {
 		size_t len = strlen(out);
 
-		snprintf(out + len, size - len, "%s%s", len ? ", " : "", json_string_value(json_array_get(images, i)));
+		snprintf(out + len, size - len, "%s%s", len ? ", " : "",
+			 json_string_value(json_array_get(images, i)));
 	}
 	return *out != '\0';
 }
@@ -253,7 +260,8 @@ static int built_archive(char **out, struct provider_ctx *c, const char *ref, st
 	const char *argv[] = {NULL, "-q", "--tag", "dev", "path", ref, NULL};
 	struct child_opts o = {.argv = argv, .timeout = PATH_TIMEOUT};
 
-	if (!starts_with(ref, "localhost/presto:") && !starts_with(ref, "localhost/presto-operator:"))
+	if (!starts_with(ref, "localhost/presto:") &&
+	    !starts_with(ref, "localhost/presto-operator:"))
 		return 0;
 	if (provider_tool(&tool, "PRESTOCTL_IMAGES", IMAGES, e) < 0)
 		return -1;
@@ -291,7 +299,8 @@ struct brought {
 	bool loaded, missing;
 };
 
-static int bring_built(struct provider_ctx *c, const json_t *nodes, const char *ref, struct brought *b, struct err *e)
+static int bring_built(struct provider_ctx *c, const json_t *nodes, const char *ref,
+		       struct brought *b, struct err *e)
 {
 	autofree char *archive = NULL;
 
@@ -304,15 +313,19 @@ static int bring_built(struct provider_ctx *c, const json_t *nodes, const char *
 	if (starts_with(ref, "localhost/presto-operator:") || streq(ref, "localhost/presto:312")) {
 		err_set(e, ERR_NOT_FOUND, "the image %s is not built", ref);
 		return err_hint(e, "scripts/images/build build %s",
-				starts_with(ref, "localhost/presto:") ? "presto" : "presto-operator");
+				starts_with(ref, "localhost/presto:") ? "presto"
+								      : "presto-operator");
 	}
 	/* Nodes here reach no registry, but the kubelet's word is the one that counts. */
-	progress_warn(c->app->progress, "image %s is not on the nodes, and no archive of it is named under images", ref);
+	progress_warn(c->app->progress,
+		      "image %s is not on the nodes, and no archive of it is named under images",
+		      ref);
 	b->missing = true;
 	return 0;
 }
 
-static int images(struct provider_ctx *c, struct k8s *k, const char *const *refs, size_t n, char words[200], struct err *e)
+static int images(struct provider_ctx *c, struct k8s *k, const char *const *refs, size_t n,
+		  char words[200], struct err *e)
 {
 	autojson json_t *nodes = NULL;
 	const struct k8s_list_opts all = {0};
@@ -327,7 +340,10 @@ static int images(struct provider_ctx *c, struct k8s *k, const char *const *refs
 		if (bring_built(c, nodes, refs[i], &b, e) < 0)
 			return -1;
 	}
-	snprintf(words, 200, "%s", b.missing ? "not all, see the warning" : b.loaded ? "brought to the nodes" : "on the nodes already");
+	snprintf(words, 200, "%s",
+		 b.missing  ? "not all, see the warning"
+		 : b.loaded ? "brought to the nodes"
+			    : "on the nodes already");
 	return 0;
 }
 

@@ -10,8 +10,8 @@
 #include "base/version.h"
 
 #define ASK_TIMEOUT (5 * NS_SEC)
-#define ACCEPT                                                                                                         \
-	"Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "               \
+#define ACCEPT                                                                                          \
+	"Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, " \
 	"application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json"
 
 static bool copy(char *out, size_t size, const char *from, size_t len)
@@ -43,7 +43,8 @@ bool image_ref_parse(struct image_ref *out, const char *ref)
 		tag = strrchr(rest, ':');
 	if (tag && !copy(out->tag, sizeof(out->tag), tag + 1, strlen(tag + 1)))
 		return false;
-	if (!copy(out->repository, sizeof(out->repository), rest, tag ? (size_t)(tag - rest) : strlen(rest)))
+	if (!copy(out->repository, sizeof(out->repository), rest,
+		  tag ? (size_t)(tag - rest) : strlen(rest)))
 		return false;
 	/* "name:tag@digest": the digest is what counts. */
 	if (strchr(out->repository, ':'))
@@ -52,11 +53,13 @@ bool image_ref_parse(struct image_ref *out, const char *ref)
 		char bare[sizeof(out->repository)];
 
 		memcpy(bare, out->repository, sizeof(bare));
-		if ((size_t)snprintf(out->repository, sizeof(out->repository), "library/%s", bare) >= sizeof(out->repository))
+		if ((size_t)snprintf(out->repository, sizeof(out->repository), "library/%s",
+				     bare) >= sizeof(out->repository))
 			return false;
 	}
 	for (const char *c = out->repository; *c; c++)
-		if (!islower((unsigned char)*c) && !isdigit((unsigned char)*c) && !strchr("._-/", *c))
+		if (!islower((unsigned char)*c) && !isdigit((unsigned char)*c) &&
+		    !strchr("._-/", *c))
 			return false;
 	return true;
 }
@@ -74,17 +77,22 @@ static char *challenge_part(const char *header, const char *key)
 	return end ? xstrndup(at, (size_t)(end - at)) : NULL;
 }
 
-static int ask(struct http *h, const char *method, const char *url, const char *token, struct http_resp *r, struct err *e)
+static int ask(struct http *h, const char *method, const char *url, const char *token,
+	       struct http_resp *r, struct err *e)
 {
 	autofree char *auth = token ? xasprintf("Authorization: Bearer %s", token) : NULL;
 	const char *const headers[] = {ACCEPT, auth, NULL};
-	const struct http_req q = {.method = method, .url = url, .headers = headers, .timeout = ASK_TIMEOUT,
+	const struct http_req q = {.method = method,
+				   .url = url,
+				   .headers = headers,
+				   .timeout = ASK_TIMEOUT,
 				   .max_body = 1u << 20};
 
 	return http_do(h, &q, r, e);
 }
 
-static char *anonymous_token(struct http *h, const struct http_resp *refused, const char *repository)
+static char *anonymous_token(struct http *h, const struct http_resp *refused,
+			     const char *repository)
 {
 	AUTO(http_resp_release) struct http_resp r = {0};
 	char header[1024];
@@ -98,7 +106,8 @@ static char *anonymous_token(struct http *h, const struct http_resp *refused, co
 
 	if (!realm || !starts_with(realm, "https://"))
 		return NULL;
-	url = xasprintf("%s?service=%s&scope=repository:%s:pull", realm, service ? service : "", repository);
+	url = xasprintf("%s?service=%s&scope=repository:%s:pull", realm, service ? service : "",
+			repository);
 	if (ask(h, "GET", url, NULL, &r, &e) < 0 || r.status != 200 ||
 	    jx_parse(&o, buf_str(&r.body), r.body.len, "token", &e) < 0)
 		return NULL;
@@ -108,7 +117,8 @@ static char *anonymous_token(struct http *h, const struct http_resp *refused, co
 	return token && !strpbrk(token, "\r\n") ? xstrdup(token) : NULL;
 }
 
-static enum registry_answer judge(const struct http_resp *r, const char *host, char *why, size_t size)
+static enum registry_answer judge(const struct http_resp *r, const char *host, char *why,
+				  size_t size)
 {
 	if (r->status == 200)
 		return REGISTRY_HAS;
@@ -142,7 +152,8 @@ enum registry_answer registry_look(struct loop *l, const char *ref, char *why, s
 		return REGISTRY_HAS_NOT;
 	}
 	loopback = starts_with(i.host, "localhost:") || starts_with(i.host, "127.");
-	url = xasprintf("%s://%s/v2/%s/manifests/%s", loopback ? "http" : "https", i.host, i.repository, i.tag);
+	url = xasprintf("%s://%s/v2/%s/manifests/%s", loopback ? "http" : "https", i.host,
+			i.repository, i.tag);
 	if (http_new(&h, l, &opts, &e) < 0 || ask(h, "HEAD", url, NULL, &r, &e) < 0) {
 		snprintf(why, size, "%.150s", e.msg);
 		return REGISTRY_UNKNOWN;

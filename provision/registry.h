@@ -12,7 +12,9 @@ enum registry_answer {
 	REGISTRY_UNKNOWN, /* it does not answer here, or wants credentials that the nodes may have */
 };
 
-struct image_ref { char host[256], repository[256], tag[129]; }; /* tag: or a digest */
+struct image_ref {
+	char host[256], repository[256], tag[129];
+}; /* tag: or a digest */
 
 /* image_ref_parse - as docker reads it: no host means docker.io, no tag latest. false: not an image name. Pure. */
 bool image_ref_parse(struct image_ref *out, const char *ref);

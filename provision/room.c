@@ -96,7 +96,8 @@ static void subtract_pods(struct room_node *r, size_t n, const json_t *pods, con
 {
 	for (size_t i = 0; i < json_array_size(pods); i++) {
 		const json_t *pod = json_array_get(pods, i);
-		const char *node = jx_str(pod, "spec.nodeName"), *phase = jx_str_or(pod, "status.phase", "");
+		const char *node = jx_str(pod, "spec.nodeName"),
+			   *phase = jx_str_or(pod, "status.phase", "");
 		struct amount a;
 
 		if (!node || streq(phase, "Succeeded") || streq(phase, "Failed") ||
@@ -118,7 +119,7 @@ static bool selected(const struct room_node *r, const json_t *selector)
 	const json_t *want;
 	const char *key;
 
-	jx_foreach(selector, key, want)
+	jx_foreach (selector, key, want)
 		if (!streq(json_string_value(jx_get(r->labels, key)), json_string_value(want)))
 			return false;
 	return true;
@@ -133,12 +134,17 @@ static bool within(struct amount a, struct amount b)
  * a request too, as the API server makes it one. */
 static struct asked asked_of(const char *role, const struct presto_node *node, int count)
 {
-	const char *cpu = node->cpu_request && *node->cpu_request ? node->cpu_request : node->cpu_limit;
+	const char *cpu = node->cpu_request && *node->cpu_request ? node->cpu_request
+								  : node->cpu_limit;
 
-	return (struct asked){role, {memory_of(node->memory_allocation), cpu_of(cpu)}, node->node_selector, count};
+	return (struct asked){role,
+			      {memory_of(node->memory_allocation), cpu_of(cpu)},
+			      node->node_selector,
+			      count};
 }
 
-static void say(char words[400], const struct asked *a, const struct room_node *r, size_t n, bool empty)
+static void say(char words[400], const struct asked *a, const struct room_node *r, size_t n,
+		bool empty)
 {
 	char memory[QUANTITY_SIZE], cpu[QUANTITY_SIZE];
 	size_t len;
@@ -153,7 +159,8 @@ static void say(char words[400], const struct asked *a, const struct room_node *
 		quantity_format_bytes(memory, have->memory > 0 ? have->memory : 0);
 		quantity_format_milli(cpu, have->cpu > 0 ? have->cpu : 0);
 		len = strlen(words);
-		snprintf(words + len, 400 - len, "%s%.60s %s and %s CPU", i ? ", " : "", r[i].name, memory, cpu);
+		snprintf(words + len, 400 - len, "%s%.60s %s and %s CPU", i ? ", " : "", r[i].name,
+			 memory, cpu);
 	}
 	len = strlen(words);
 	if (n > 4)
@@ -181,8 +188,8 @@ static bool could_ever(const struct asked *a, const struct room_node *r, size_t 
 	return false;
 }
 
-enum room_answer room_look(const struct presto *p, const json_t *nodes, const json_t *pods, const char *own,
-			   char words[400])
+enum room_answer room_look(const struct presto *p, const json_t *nodes, const json_t *pods,
+			   const char *own, char words[400])
 {
 	struct room_node *r = xcalloc(json_array_size(nodes) + 1, sizeof(*r));
 	autofree struct room_node *holder = r;

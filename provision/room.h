@@ -18,7 +18,7 @@ enum room_answer {
  * room_look - @nodes, @pods: arrays as the API server lists them (finished pods count nothing). Pods labelled
  * instance=@own are counted as if they were gone. @words says amounts: asked, and what is free.
  */
-enum room_answer room_look(const struct presto *p, const json_t *nodes, const json_t *pods, const char *own,
-			   char words[400]);
+enum room_answer room_look(const struct presto *p, const json_t *nodes, const json_t *pods,
+			   const char *own, char words[400]);
 
 #endif

@@ -25,8 +25,8 @@ json_t *schema_environment(void)
 	struct err e = ERR_INIT;
 
 	if (y2j_parse(&documents, NULL, environment_schema,
-		      (size_t)(environment_schema_end - environment_schema), "environment.yaml", Y2J_OWN,
-		      &e) < 0 ||
+		      (size_t)(environment_schema_end - environment_schema), "environment.yaml",
+		      Y2J_OWN, &e) < 0 ||
 	    json_array_size(documents) != 1) {
 		log_err(LOG_ERROR_LEVEL, NULL, &e, "the embedded schema");
 		abort();
@@ -107,7 +107,7 @@ static const char *type_name(const json_t *v)
 static const char *type_words(const char *type)
 {
 	static const char *const words[][2] = {
-		{"object", "a map"},	  {"array", "a list"},	 {"string", "text"},
+		{"object", "a map"},           {"array", "a list"},    {"string", "text"},
 		{"integer", "a whole number"}, {"number", "a number"}, {"boolean", "true or false"},
 	};
 
@@ -145,7 +145,8 @@ static bool check_type(struct walk *w, const json_t *schema, const json_t *v)
 	size_t n = json_is_array(type) ? json_array_size(type) : 1;
 
 	for (size_t i = 0; i < n; i++) {
-		const char *one = json_string_value(json_is_array(type) ? json_array_get(type, i) : type);
+		const char *one = json_string_value(json_is_array(type) ? json_array_get(type, i)
+									: type);
 
 		if (!one || is_type(v, one)) {
 			buf_release(&wanted);
@@ -155,10 +156,11 @@ static bool check_type(struct walk *w, const json_t *schema, const json_t *v)
 	}
 	/* A number where text is wanted is nearly always a forgotten quote. */
 	if (json_is_number(v) && strstr(buf_str(&wanted), "text"))
-		found(w, false, "%s must be text, but this is a number; put it in quotes", place(w));
+		found(w, false, "%s must be text, but this is a number; put it in quotes",
+		      place(w));
 	else
-		found(w, false, "%s must be %s, but this is %s", place(w),
-		      buf_str(&wanted), type_name(v));
+		found(w, false, "%s must be %s, but this is %s", place(w), buf_str(&wanted),
+		      type_name(v));
 	buf_release(&wanted);
 	return false;
 }
@@ -178,7 +180,8 @@ static void check_enum(struct walk *w, const json_t *schema, const json_t *v)
 	}
 	near = suggest(json_string_value(v), words, n);
 	if (near && n > 1)
-		found(w, false, "'%.60s' is not one of %s; did you mean '%s'?", json_string_value(v), buf_str(&all), near);
+		found(w, false, "'%.60s' is not one of %s; did you mean '%s'?",
+		      json_string_value(v), buf_str(&all), near);
 	else
 		found(w, false, "'%.60s' is not known here; it must be %s%s", json_string_value(v),
 		      n > 1 ? "one of " : "", buf_str(&all));
@@ -244,7 +247,8 @@ static void unknown_key(struct walk *w, const json_t *properties, const char *ke
 
 static void check_object(struct walk *w, const json_t *schema, const json_t *v)
 {
-	const json_t *properties = jx_get(schema, "properties"), *any = jx_get(schema, "additionalProperties");
+	const json_t *properties = jx_get(schema, "properties"),
+		     *any = jx_get(schema, "additionalProperties");
 	const json_t *required = jx_get(schema, "required"), *one;
 	const char *key;
 
@@ -255,8 +259,7 @@ static void check_object(struct walk *w, const json_t *schema, const json_t *v)
 		if (!jx_get(v, key))
 			found(w, true, "'%s' is missing; see prestoctl explain", key);
 	}
-	jx_foreach(v, key, one)
-	{
+	jx_foreach (v, key, one) {
 		const json_t *sub = jx_get(properties, key);
 		size_t before = enter(w, key);
 
@@ -309,7 +312,8 @@ size_t schema_check(struct finding *out, size_t max, const json_t *schema, const
 	return w.n;
 }
 
-const json_t *schema_at(const json_t *schema, const char *path, const json_t **parent, char word[64])
+const json_t *schema_at(const json_t *schema, const char *path, const json_t **parent,
+			char word[64])
 {
 	while (*path) {
 		size_t len = strcspn(path, ".");

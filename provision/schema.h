@@ -19,6 +19,7 @@ json_t *schema_environment(void);
 size_t schema_check(struct finding *out, size_t max, const json_t *schema, const json_t *value);
 /* schema_at - the schema of a dotted path ("cluster.local"); "" is the whole; list items need no index.
  * NULL: there is none; *parent is then the nearest schema above it and *word the unknown word. Borrowed. */
-const json_t *schema_at(const json_t *schema, const char *path, const json_t **parent, char word[64]);
+const json_t *schema_at(const json_t *schema, const char *path, const json_t **parent,
+			char word[64]);
 
 #endif

@@ -141,7 +141,7 @@ int state_names(json_t **out, struct err *e)
 	json_t *all;
 	DIR *dir;
 
-	if (state_root(&root, e) < 0)
+	if (state_root(&root, e) < 0 || !root)
 		return -1;
 	dir = opendir(root);
 	if (!dir && errno != ENOENT)

@@ -13,13 +13,16 @@
 
 struct state {
 	char *name, *folder, *path;
-	int lock;        /* -1: not held */
-	bool found;      /* there was a file, and it could be read */
-	bool damaged;    /* there was one that could not: to be warned about */
-	json_t *doc;     /* never NULL after state_open */
+	int lock;     /* -1: not held */
+	bool found;   /* there was a file, and it could be read */
+	bool damaged; /* there was one that could not: to be warned about */
+	json_t *doc;  /* never NULL after state_open */
 };
 
-#define STATE_INIT {.lock = -1}
+#define STATE_INIT         \
+	{                  \
+		.lock = -1 \
+	}
 
 /*
  * state_open - read what is remembered; absent or damaged is an empty document. With @lock the environment is ours

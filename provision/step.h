@@ -19,15 +19,15 @@ struct step_ctx {
 	struct state *state;
 	const struct provider *provider;
 	struct provider_ctx pc;
-	const struct step *at;           /* the running step */
-	struct k8s *k;                   /* from the step api on */
+	const struct step *at; /* the running step */
+	struct k8s *k;         /* from the step api on */
 	struct cluster_facts cluster;
 	struct object objects[OBJ_COUNT];
-	struct presto presto;            /* the environment's resource, decoded */
-	bool crd_served;                 /* established when it was looked at */
-	char note[240];                  /* what the step has to say at its end */
-	char missing[400];               /* what a wait still waited for */
-	char pods[200];                  /* label selector of the pods that a wait depends on; "" = none */
+	struct presto presto; /* the environment's resource, decoded */
+	bool crd_served;      /* established when it was looked at */
+	char note[240];       /* what the step has to say at its end */
+	char missing[400];    /* what a wait still waited for */
+	char pods[200];       /* label selector of the pods that a wait depends on; "" = none */
 	/* from the step presto-ready on */
 	char service[64], instance[64];
 	char answer[64];
@@ -35,7 +35,7 @@ struct step_ctx {
 
 struct step {
 	const char *name, *title;
-	enum object_id object;           /* for the steps that apply one */
+	enum object_id object; /* for the steps that apply one */
 	/* observe - look; only reads. NULL: nothing to look at. */
 	int (*observe)(struct step_ctx *c, struct err *e);
 	/* needed - by what was seen: is there anything to do? Pure. */
@@ -60,7 +60,7 @@ void step_say(struct step_ctx *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int step_cluster_observe(struct step_ctx *c, struct err *e);
 bool step_cluster_needed(const struct step_ctx *c);
 int step_cluster_run(struct step_ctx *c, struct err *e);
-int step_api_run(struct step_ctx *c, struct err *e);          /* connects, and looks at every object */
+int step_api_run(struct step_ctx *c, struct err *e); /* connects, and looks at every object */
 
 bool step_rights_needed(const struct step_ctx *c);
 int step_rights_run(struct step_ctx *c, struct err *e);

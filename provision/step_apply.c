@@ -22,7 +22,8 @@ static void on_why(const char *why, void *arg)
 }
 
 /* A former one that is still being removed would swallow what we apply now. */
-static int wait_gone(struct step_ctx *c, const struct k8s_res *res, const struct k8s_ref *ref, struct err *e)
+static int wait_gone(struct step_ctx *c, const struct k8s_res *res, const struct k8s_ref *ref,
+		     struct err *e)
 {
 	ns_t deadline = clock_mono() + GONE_WAIT;
 

@@ -60,7 +60,8 @@ int objects_observe(struct step_ctx *c, struct err *e)
 			char why[200];
 			struct err not_yet = ERR_INIT;
 
-			c->crd_served = k8s_cond_crd_established(c->objects[id].live, why, sizeof(why), NULL, &not_yet) == 1;
+			c->crd_served = k8s_cond_crd_established(c->objects[id].live, why,
+								 sizeof(why), NULL, &not_yet) == 1;
 		}
 	}
 	return 0;
@@ -80,13 +81,16 @@ int step_api_run(struct step_ctx *c, struct err *e)
 		return -1;
 	if (r.status != 200)
 		return k8s_status_err(&r, e);
-	if (jx_parse(&version, buf_str(&r.body), r.body.len, "version", e) < 0 || !jx_str(version, "gitVersion")) {
+	if (jx_parse(&version, buf_str(&r.body), r.body.len, "version", e) < 0 ||
+	    !jx_str(version, "gitVersion")) {
 		err_clear(e);
-		err_set(e, ERR_PROTOCOL, "%s does not answer as a Kubernetes API server", k8s_config_of(c->k)->server);
+		err_set(e, ERR_PROTOCOL, "%s does not answer as a Kubernetes API server",
+			k8s_config_of(c->k)->server);
 		return err_hint(e, "look at the server in the kubeconfig");
 	}
 	if (provider_mark(&c->pc, c->k, c->env->name, e) < 0 || objects_observe(c, e) < 0)
 		return -1;
-	step_say(c, "Kubernetes %s at %s", jx_str(version, "gitVersion"), k8s_config_of(c->k)->server);
+	step_say(c, "Kubernetes %s at %s", jx_str(version, "gitVersion"),
+		 k8s_config_of(c->k)->server);
 	return 0;
 }

@@ -12,8 +12,8 @@
 
 struct need {
 	const char *group, *resource, *subresource, *verb;
-	bool cluster;            /* not in the namespace */
-	enum object_id object;   /* only when this one is to be written; OBJ_COUNT: always */
+	bool cluster;          /* not in the namespace */
+	enum object_id object; /* only when this one is to be written; OBJ_COUNT: always */
 };
 
 /* A server-side apply is a patch, and a create when it makes the object. */
@@ -68,35 +68,42 @@ static size_t own_questions(struct k8s_access *q, const struct step_ctx *c)
 
 		if (w->object != OBJ_COUNT && c->objects[w->object].action == OBJECT_KEEP)
 			continue;
-		q[n++] = (struct k8s_access){.group = w->group, .resource = w->resource, .subresource = w->subresource,
-					     .verb = w->verb, .ns = w->cluster ? NULL : c->env->ns};
+		q[n++] = (struct k8s_access){.group = w->group,
+					     .resource = w->resource,
+					     .subresource = w->subresource,
+					     .verb = w->verb,
+					     .ns = w->cluster ? NULL : c->env->ns};
 	}
 	return n;
 }
 
 /* Nobody may grant what he does not have himself: the operator's role, verb by verb. The texts are borrowed, but for
  * resources with a subresource, which are cut into scratch. */
-static size_t role_questions(struct k8s_access *q, size_t max, const struct step_ctx *c, json_t *scratch)
+static size_t role_questions(struct k8s_access *q, size_t max, const struct step_ctx *c,
+			     json_t *scratch)
 {
 	const json_t *rules = jx_get(c->objects[OBJ_ROLE].want, "rules");
 	size_t n = 0;
 
 	for (size_t i = 0; i < json_array_size(rules); i++) {
-		const json_t *rule = json_array_get(rules, i), *resources = jx_get(rule, "resources");
+		const json_t *rule = json_array_get(rules, i),
+			     *resources = jx_get(rule, "resources");
 		const json_t *verbs = jx_get(rule, "verbs");
 
 		for (size_t j = 0; j < json_array_size(resources); j++) {
-			const char *name = json_string_value(json_array_get(resources, j)), *slash = strchr(name, '/');
+			const char *name = json_string_value(json_array_get(resources, j)),
+				   *slash = strchr(name, '/');
 			json_t *bare = slash ? json_stringn(name, (size_t)(slash - name)) : NULL;
 
 			if (bare)
 				json_array_append_new(scratch, bare);
 			for (size_t v = 0; v < json_array_size(verbs) && n < max; v++)
-				q[n++] = (struct k8s_access){.group = jx_str_or(rule, "apiGroups.0", ""),
-							     .resource = bare ? json_string_value(bare) : name,
-							     .subresource = slash ? slash + 1 : NULL,
-							     .verb = json_string_value(json_array_get(verbs, v)),
-							     .ns = c->env->ns};
+				q[n++] = (struct k8s_access){
+					.group = jx_str_or(rule, "apiGroups.0", ""),
+					.resource = bare ? json_string_value(bare) : name,
+					.subresource = slash ? slash + 1 : NULL,
+					.verb = json_string_value(json_array_get(verbs, v)),
+					.ns = c->env->ns};
 		}
 	}
 	return n;
@@ -110,21 +117,25 @@ static size_t tell_missing(struct step_ctx *c, const struct k8s_access *q, size_
 		if (q[i].allowed)
 			continue;
 		missing++;
-		app_detail(c->app, "missing: %s %s%s%s%s%s%s%s", q[i].verb, q[i].resource, q[i].subresource ? "/" : "",
-			   q[i].subresource ? q[i].subresource : "", *q[i].group ? "." : "", q[i].group,
-			   q[i].ns ? " in namespace " : "", q[i].ns ? q[i].ns : "");
+		app_detail(c->app, "missing: %s %s%s%s%s%s%s%s", q[i].verb, q[i].resource,
+			   q[i].subresource ? "/" : "", q[i].subresource ? q[i].subresource : "",
+			   *q[i].group ? "." : "", q[i].group, q[i].ns ? " in namespace " : "",
+			   q[i].ns ? q[i].ns : "");
 	}
 	return missing;
 }
 
 static int ask_role(struct step_ctx *c, size_t *missing, struct err *e)
 {
-	struct k8s_access q[QUESTIONS_MAX], escalate = {.group = "rbac.authorization.k8s.io", .resource = "roles",
-							.verb = "escalate", .ns = c->env->ns};
+	struct k8s_access q[QUESTIONS_MAX], escalate = {.group = "rbac.authorization.k8s.io",
+							.resource = "roles",
+							.verb = "escalate",
+							.ns = c->env->ns};
 	autojson json_t *scratch = json_array();
 	size_t n = role_questions(q, ARRAY_LEN(q), c, scratch);
 
-	if (c->objects[OBJ_ROLE].action == OBJECT_KEEP && c->objects[OBJ_BINDING].action == OBJECT_KEEP)
+	if (c->objects[OBJ_ROLE].action == OBJECT_KEEP &&
+	    c->objects[OBJ_BINDING].action == OBJECT_KEEP)
 		return 0;
 	if (k8s_can(c->k, &escalate, 1, e) < 0)
 		return -1;
@@ -159,7 +170,8 @@ int step_rights_run(struct step_ctx *c, struct err *e)
 	if (ask_role(c, &missing, e) < 0)
 		return -1;
 	if (missing) {
-		err_set(e, ERR_DENIED, "%zu rights are missing on %s; nothing was made", missing, k8s_config_of(c->k)->server);
+		err_set(e, ERR_DENIED, "%zu rights are missing on %s; nothing was made", missing,
+			k8s_config_of(c->k)->server);
 		return err_hint(e, "let an administrator grant them, or use another --context");
 	}
 	step_say(c, "all %zu are there", n);

@@ -10,9 +10,10 @@
 #include "provision/proof.h"
 #include "provision/step.h"
 
-#define LOOK_EVERY    (500 * NS_MS)
-#define PODS_EVERY    (2 * NS_SEC)
-#define FATAL_FOR     (5 * NS_SEC) /* a registry may hiccup once; a name that does not exist stays wrong */
+#define LOOK_EVERY (500 * NS_MS)
+#define PODS_EVERY (2 * NS_SEC)
+#define FATAL_FOR \
+	(5 * NS_SEC) /* a registry may hiccup once; a name that does not exist stays wrong */
 #define OPERATOR_PODS "name=presto-operator"
 
 /* What a wait knows about the pods behind it. */
@@ -38,7 +39,8 @@ int step_crd_wait_run(struct step_ctx *c, struct err *e)
 {
 	const struct k8s_ref ref = {.name = PRESTO_CRD_NAME};
 
-	if (k8s_wait(NULL, c->k, &K8S_CRD, &ref, k8s_cond_crd_established, c, on_why, c->app->deadline, e) < 0)
+	if (k8s_wait(NULL, c->k, &K8S_CRD, &ref, k8s_cond_crd_established, c, on_why,
+		     c->app->deadline, e) < 0)
 		return -1;
 	step_say(c, "%s is served", PRESTO_CRD_NAME);
 	return 0;
@@ -56,16 +58,19 @@ static int watch_pods(struct step_ctx *c, struct watch_pods *w, struct err *e)
 	w->next = now + PODS_EVERY;
 	if (k8s_pods_trouble(&trouble, &fatal, c->k, c->env->ns, c->pods, false, e) < 0)
 		return -1;
-	snprintf(w->words, sizeof(w->words), "%.*s", trouble ? (int)strcspn(trouble, "\n") : 0, trouble ? trouble : "");
+	snprintf(w->words, sizeof(w->words), "%.*s", trouble ? (int)strcspn(trouble, "\n") : 0,
+		 trouble ? trouble : "");
 	/* A pull that is tried again is not fatal for a moment, but the trouble goes on. */
 	if (!trouble)
 		w->fatal_since = 0;
 	else if (fatal && !w->fatal_since)
 		w->fatal_since = now;
-	if (!fatal || now - w->fatal_since < FATAL_FOR)
+	if (!trouble || !fatal || now - w->fatal_since < FATAL_FOR)
 		return 0;
 	err_set(e, ERR_INVALID, "%.*s", (int)strcspn(trouble, "\n"), trouble);
-	return err_hint(e, "what was made is left for you to look at; correct the file and run the same command again");
+	return err_hint(
+		e,
+		"what was made is left for you to look at; correct the file and run the same command again");
 }
 
 static void tell(struct step_ctx *c, const struct watch_pods *w, const char *why)
@@ -76,7 +81,8 @@ static void tell(struct step_ctx *c, const struct watch_pods *w, const char *why
 
 int step_operator_wait_run(struct step_ctx *c, struct err *e)
 {
-	const struct k8s_ref ref = {.ns = c->env->ns, .name = obj_name(c->objects[OBJ_OPERATOR].want)};
+	const struct k8s_ref ref = {.ns = c->env->ns,
+				    .name = obj_name(c->objects[OBJ_OPERATOR].want)};
 	struct watch_pods w = {0};
 
 	snprintf(c->pods, sizeof(c->pods), OPERATOR_PODS);
@@ -98,7 +104,9 @@ int step_operator_wait_run(struct step_ctx *c, struct err *e)
 		if (loop_sleep(c->app->loop, LOOK_EVERY, e) < 0)
 			return -1;
 	}
-	step_say(c, "%s", jx_str_or(c->objects[OBJ_OPERATOR].want, "spec.template.spec.containers.0.image", ""));
+	step_say(c, "%s",
+		 jx_str_or(c->objects[OBJ_OPERATOR].want, "spec.template.spec.containers.0.image",
+			   ""));
 	return 0;
 }
 
@@ -115,13 +123,15 @@ static int look_at_resource(struct step_ctx *c, bool *current, char why[200], st
 	if (k8s_get(&live, c->k, &K8S_PRESTO, &ref, e) < 0)
 		return err_wrap(e, "Presto %s", ref.name);
 	ready = obj_condition(live, "Ready");
-	*current = obj_condition_true(live, "Ready") && jx_int(live, "status.observedGeneration") == obj_generation(live);
+	*current = obj_condition_true(live, "Ready") &&
+		   jx_int(live, "status.observedGeneration") == obj_generation(live);
 	snprintf(c->service, sizeof(c->service), "%s", jx_str_or(live, "status.service", ""));
 	snprintf(c->instance, sizeof(c->instance), "%s", jx_str_or(live, "status.name", ""));
 	if (!c->instance[0] && obj_uid(live))
 		name_of(c->instance, c->presto.name, obj_uid(live), c->presto.name_override);
 	snprintf(c->pods, sizeof(c->pods), "instance=%s", c->instance);
-	snprintf(why, 200, "%s", jx_str_or(ready, "message", "the operator has not said anything yet"));
+	snprintf(why, 200, "%s",
+		 jx_str_or(ready, "message", "the operator has not said anything yet"));
 	return 0;
 }
 
@@ -141,7 +151,8 @@ static int presto_is_up(struct step_ctx *c, bool *up, char why[200], struct err 
 	if (!c->service[0] || (c->objects[OBJ_PRESTO].action == OBJECT_CHANGE && !current))
 		return 0;
 	if (proof_cluster(&cluster, c, &not_yet) < 0) {
-		if (not_yet.code == ERR_CANCELLED || not_yet.code == ERR_TIMEOUT || not_yet.code == ERR_DENIED) {
+		if (not_yet.code == ERR_CANCELLED || not_yet.code == ERR_TIMEOUT ||
+		    not_yet.code == ERR_DENIED) {
 			*e = not_yet;
 			return -1;
 		}
@@ -149,7 +160,8 @@ static int presto_is_up(struct step_ctx *c, bool *up, char why[200], struct err 
 		return 0;
 	}
 	*up = cluster.active_workers >= c->presto.worker_count;
-	snprintf(why, 200, "%d of %d workers have joined", cluster.active_workers, c->presto.worker_count);
+	snprintf(why, 200, "%d of %d workers have joined", cluster.active_workers,
+		 c->presto.worker_count);
 	return 0;
 }
 
@@ -170,7 +182,8 @@ int step_presto_wait_run(struct step_ctx *c, struct err *e)
 		if (loop_sleep(c->app->loop, LOOK_EVERY, e) < 0)
 			return -1;
 	}
-	step_say(c, "coordinator and %d worker%s", c->presto.worker_count, c->presto.worker_count == 1 ? "" : "s");
+	step_say(c, "coordinator and %d worker%s", c->presto.worker_count,
+		 c->presto.worker_count == 1 ? "" : "s");
 	return 0;
 }
 

@@ -15,25 +15,56 @@
  * with its first list.
  */
 const struct step steps[] = {
-	{.name = "cluster", .title = "cluster", .observe = step_cluster_observe, .needed = step_cluster_needed,
+	{.name = "cluster",
+	 .title = "cluster",
+	 .observe = step_cluster_observe,
+	 .needed = step_cluster_needed,
 	 .run = step_cluster_run},
 	{.name = "api", .title = "API server", .run = step_api_run},
 	{.name = "rights", .title = "rights", .needed = step_rights_needed, .run = step_rights_run},
-	{.name = "room", .title = "room for the pods", .needed = step_room_needed, .run = step_room_run},
+	{.name = "room",
+	 .title = "room for the pods",
+	 .needed = step_room_needed,
+	 .run = step_room_run},
 	{.name = "images", .title = "images", .needed = step_images_needed, .run = step_images_run},
-	{.name = "namespace", .title = "namespace", .object = OBJ_NAMESPACE, .needed = step_object_needed,
+	{.name = "namespace",
+	 .title = "namespace",
+	 .object = OBJ_NAMESPACE,
+	 .needed = step_object_needed,
 	 .run = step_object_run},
-	{.name = "crd", .title = "resource type", .object = OBJ_CRD, .needed = step_object_needed, .run = step_object_run},
-	{.name = "service-account", .title = "service account", .object = OBJ_ACCOUNT, .needed = step_object_needed,
+	{.name = "crd",
+	 .title = "resource type",
+	 .object = OBJ_CRD,
+	 .needed = step_object_needed,
 	 .run = step_object_run},
-	{.name = "role", .title = "role", .object = OBJ_ROLE, .needed = step_object_needed, .run = step_object_run},
-	{.name = "role-binding", .title = "role binding", .object = OBJ_BINDING, .needed = step_object_needed,
+	{.name = "service-account",
+	 .title = "service account",
+	 .object = OBJ_ACCOUNT,
+	 .needed = step_object_needed,
 	 .run = step_object_run},
-	{.name = "operator", .title = "operator", .object = OBJ_OPERATOR, .needed = step_object_needed,
+	{.name = "role",
+	 .title = "role",
+	 .object = OBJ_ROLE,
+	 .needed = step_object_needed,
 	 .run = step_object_run},
-	{.name = "crd-established", .title = "type established", .needed = step_crd_wait_needed,
+	{.name = "role-binding",
+	 .title = "role binding",
+	 .object = OBJ_BINDING,
+	 .needed = step_object_needed,
+	 .run = step_object_run},
+	{.name = "operator",
+	 .title = "operator",
+	 .object = OBJ_OPERATOR,
+	 .needed = step_object_needed,
+	 .run = step_object_run},
+	{.name = "crd-established",
+	 .title = "type established",
+	 .needed = step_crd_wait_needed,
 	 .run = step_crd_wait_run},
-	{.name = "presto", .title = "Presto resource", .object = OBJ_PRESTO, .needed = step_object_needed,
+	{.name = "presto",
+	 .title = "Presto resource",
+	 .object = OBJ_PRESTO,
+	 .needed = step_object_needed,
 	 .run = step_object_run},
 	{.name = "operator-ready", .title = "operator ready", .run = step_operator_wait_run},
 	{.name = "presto-ready", .title = "Presto ready", .run = step_presto_wait_run},
@@ -43,7 +74,8 @@ const size_t steps_len = ARRAY_LEN(steps);
 
 void step_ctx_init(struct step_ctx *c, struct app *a, struct env *env, struct state *s)
 {
-	*c = (struct step_ctx){.app = a, .env = env, .state = s, .provider = provider_find(env->provider)};
+	*c = (struct step_ctx){
+		.app = a, .env = env, .state = s, .provider = provider_find(env->provider)};
 	c->pc = (struct provider_ctx){.app = a, .env = env, .state = s};
 	objects_of(c->objects, env);
 }
@@ -113,7 +145,8 @@ static int give_up(struct step_ctx *c, bool retried, struct err *e)
 	if (retried && e->code == ERR_UNAVAILABLE) {
 		snprintf(last, sizeof(last), "%.290s", e->msg);
 		err_clear(e);
-		err_set(e, ERR_TIMEOUT, "the API server did not answer until the time was up: %s", last);
+		err_set(e, ERR_TIMEOUT, "the API server did not answer until the time was up: %s",
+			last);
 		c->missing[0] = '\0';
 	}
 	progress_end(c->app->progress, false, "%s", e->msg);
@@ -154,7 +187,9 @@ int steps_run(struct step_ctx *c, struct err *e)
 			err_set(e, ERR_TIMEOUT, "timed out waiting for this: %s", c->missing);
 		}
 		if (e->code == ERR_TIMEOUT)
-			err_hint(e, "run the same command again, it goes on where it stopped; --timeout gives it more time");
+			err_hint(
+				e,
+				"run the same command again, it goes on where it stopped; --timeout gives it more time");
 		return err_wrap(e, "%s", c->at->title);
 	}
 	return 0;

@@ -27,7 +27,8 @@ static void list_names(char *out, size_t size, const json_t *names)
 	for (size_t i = 0; i < json_array_size(names); i++) {
 		size_t len = strlen(out);
 
-		snprintf(out + len, size - len, "%s%s", i ? ", " : "", json_string_value(json_array_get(names, i)));
+		snprintf(out + len, size - len, "%s%s", i ? ", " : "",
+			 json_string_value(json_array_get(names, i)));
 	}
 }
 
@@ -83,12 +84,14 @@ static int by_only(struct target *t, struct app *a, bool lock, struct err *e)
 	return err_hint(e, "%s", any_of[0]);
 }
 
-int target_open(struct target *t, struct app *a, const char *file, const char *name, bool lock, struct err *e)
+int target_open(struct target *t, struct app *a, const char *file, const char *name, bool lock,
+		struct err *e)
 {
 	const struct globals *g = &a->g;
 
 	if (file && name)
-		return app_usage(a, e, "both -f %s and '%s' are given; one of them is enough", file, name);
+		return app_usage(a, e, "both -f %s and '%s' are given; one of them is enough", file,
+				 name);
 	t->pc = (struct provider_ctx){.app = a, .state = &t->state};
 	if (file && by_file(t, a, file, lock, e) < 0)
 		return -1;
@@ -136,9 +139,12 @@ static int the_only(json_t **out, struct target *t, struct err *e)
 	for (size_t i = 0; i < json_array_size(all); i++) {
 		size_t len = strlen(names);
 
-		snprintf(names + len, sizeof(names) - len, "%s%s", i ? ", " : "", obj_name(json_array_get(all, i)));
+		snprintf(names + len, sizeof(names) - len, "%s%s", i ? ", " : "",
+			 obj_name(json_array_get(all, i)));
 	}
-	err_set(e, ERR_NOT_FOUND, *names ? "namespace %s has several Presto clusters: %s" : "namespace %s has no Presto cluster%s",
+	err_set(e, ERR_NOT_FOUND,
+		*names ? "namespace %s has several Presto clusters: %s"
+		       : "namespace %s has no Presto cluster%s",
 		t->ns, names);
 	return err_hint(e, "%s", any_of[0]);
 }
@@ -157,7 +163,8 @@ int target_presto(json_t **out, struct target *t, struct err *e)
 		return 0;
 	if (e->code == ERR_NOT_FOUND) {
 		err_clear(e);
-		err_set(e, ERR_NOT_FOUND, "Presto %s is not there in namespace %s", ref.name, ref.ns);
+		err_set(e, ERR_NOT_FOUND, "Presto %s is not there in namespace %s", ref.name,
+			ref.ns);
 		return err_hint(e, "prestoctl up -f FILE makes it");
 	}
 	return err_wrap(e, "Presto %s", ref.name);

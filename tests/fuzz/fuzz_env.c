@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err e = ERR_INIT;
 
 	if (env_parse(&v, (const char *)data, size, "input", "/nonexistent", &more, &e) < 0) {
-		MUST(e.code == ERR_INVALID && (strncmp(e.msg, "input", 5) == 0 || strstr(e.msg, "/nonexistent")));
+		MUST(e.code == ERR_INVALID &&
+		     (strncmp(e.msg, "input", 5) == 0 || strstr(e.msg, "/nonexistent")));
 		return 0;
 	}
 	objects_of(o, v);

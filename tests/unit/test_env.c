@@ -9,8 +9,8 @@
 #include "provision/env.h"
 #include "provision/schema.h"
 
-#define HEAD "apiVersion: prestoctl/v1\nkind: Environment\nname: a\n"
-#define LOCAL "cluster: {provider: local}\n"
+#define HEAD   "apiVersion: prestoctl/v1\nkind: Environment\nname: a\n"
+#define LOCAL  "cluster: {provider: local}\n"
 #define PRESTO "presto: {metadata: {name: p}, spec: {worker: {count: 1}}}\n"
 
 static int parse(struct env **out, const char *text, struct buf *more, struct err *e)
@@ -43,14 +43,16 @@ static void a_full_file_is_taken_as_written(void **state UNUSED)
 	autofree char *path = NULL;
 	struct err e = ERR_INIT;
 
-	assert_ok(parse(&v,
-			HEAD "cluster:\n  provider: existing\n  existing: {kubeconfig: kc, context: c}\n"
-			     "images: [one.tar]\n"
-			     "operator:\n  image: r.example/o:1\n  namespace: ns\n  resources: {limits: {memory: 64Mi, cpu: 1}}\n"
-			     "presto:\n  metadata: {name: p, namespace: ns, labels: {a: b}}\n"
-			     "verify:\n  queries:\n  - {sql: select 1, expect: 1}\n  catalogs: [tpch]\n",
-			&more, &e),
-		  &e);
+	assert_ok(
+		parse(&v,
+		      HEAD
+		      "cluster:\n  provider: existing\n  existing: {kubeconfig: kc, context: c}\n"
+		      "images: [one.tar]\n"
+		      "operator:\n  image: r.example/o:1\n  namespace: ns\n  resources: {limits: {memory: 64Mi, cpu: 1}}\n"
+		      "presto:\n  metadata: {name: p, namespace: ns, labels: {a: b}}\n"
+		      "verify:\n  queries:\n  - {sql: select 1, expect: 1}\n  catalogs: [tpch]\n",
+		      &more, &e),
+		&e);
 	assert_string_equal(jx_str(v->cluster, "kubeconfig"), "kc");
 	assert_string_equal(v->ns, "ns");
 	assert_string_equal(v->operator_image, "r.example/o:1");
@@ -70,27 +72,44 @@ static void everything_wrong_is_refused_with_its_place(void **state UNUSED)
 		{"[]", "f:1:1: the file must be a map, but this is a list"},
 		{"a: [", "f:"},
 		{HEAD "name: b\n", "f:4:1: duplicate key"},
-		{HEAD LOCAL "presto:\n  metadata: {name: p}\nopertor: {}\n", "f:7:1: unknown key 'opertor'; did you mean 'operator'?"},
-		{HEAD LOCAL PRESTO "qqqqqq: 1\n", "f:6:1: unknown key 'qqqqqq'; known here: apiVersion"},
+		{HEAD LOCAL "presto:\n  metadata: {name: p}\nopertor: {}\n",
+		 "f:7:1: unknown key 'opertor'; did you mean 'operator'?"},
+		{HEAD LOCAL PRESTO "qqqqqq: 1\n",
+		 "f:6:1: unknown key 'qqqqqq'; known here: apiVersion"},
 		{HEAD PRESTO, "'cluster' is missing"},
-		{"apiVersion: prestoctl/v2\nkind: Environment\nname: a\n" LOCAL PRESTO, "f:1:13: 'prestoctl/v2' is not known here"},
-		{"apiVersion: prestoctl/v1\nkind: Environment\nname: A_\n" LOCAL PRESTO, "f:3:7: 'A_' is no name"},
-		{"apiVersion: prestoctl/v1\nkind: Environment\nname: 5\n" LOCAL PRESTO, "f:3:7: name must be text, but this is a number; put it in quotes"},
-		{HEAD "cluster: {provider: locl}\n" PRESTO, "f:4:21: 'locl' is not one of local, existing; did you mean 'local'?"},
-		{HEAD "cluster: {provider: gke}\n" PRESTO, "f:4:21: 'gke' is not known here; it must be one of local, existing"},
-		{HEAD "cluster:\n  provider: local\n  local: {nodes: 99}\n" PRESTO, "f:6:18: 99 is out of range; it may be from 1 to 8"},
-		{HEAD "cluster:\n  provider: local\n  local: {nodes: two}\n" PRESTO, "f:6:18: nodes must be a whole number, but this is text"},
-		{HEAD "cluster:\n  provider: local\n  existing: {}\n" PRESTO, "f:6:3: 'existing' is for the provider existing, but provider is local"},
-		{HEAD LOCAL "images: one.tar\n" PRESTO, "f:5:9: images must be a list, but this is text"},
+		{"apiVersion: prestoctl/v2\nkind: Environment\nname: a\n" LOCAL PRESTO,
+		 "f:1:13: 'prestoctl/v2' is not known here"},
+		{"apiVersion: prestoctl/v1\nkind: Environment\nname: A_\n" LOCAL PRESTO,
+		 "f:3:7: 'A_' is no name"},
+		{"apiVersion: prestoctl/v1\nkind: Environment\nname: 5\n" LOCAL PRESTO,
+		 "f:3:7: name must be text, but this is a number; put it in quotes"},
+		{HEAD "cluster: {provider: locl}\n" PRESTO,
+		 "f:4:21: 'locl' is not one of local, existing; did you mean 'local'?"},
+		{HEAD "cluster: {provider: gke}\n" PRESTO,
+		 "f:4:21: 'gke' is not known here; it must be one of local, existing"},
+		{HEAD "cluster:\n  provider: local\n  local: {nodes: 99}\n" PRESTO,
+		 "f:6:18: 99 is out of range; it may be from 1 to 8"},
+		{HEAD "cluster:\n  provider: local\n  local: {nodes: two}\n" PRESTO,
+		 "f:6:18: nodes must be a whole number, but this is text"},
+		{HEAD "cluster:\n  provider: local\n  existing: {}\n" PRESTO,
+		 "f:6:3: 'existing' is for the provider existing, but provider is local"},
+		{HEAD LOCAL "images: one.tar\n" PRESTO,
+		 "f:5:9: images must be a list, but this is text"},
 		{HEAD LOCAL "images: [one.tar, 3]\n" PRESTO, "f:5:19: an entry must be text"},
 		{HEAD LOCAL "operator: {image: 'a b'}\n" PRESTO, "f:5:19: 'a b' is no image"},
 		{HEAD LOCAL "operator: {namespace: on}\n" PRESTO, "f:5:23: "},
 		{HEAD LOCAL "presto: {spec: {}}\n", "f:5:1: 'metadata' is missing"},
 		{HEAD LOCAL "presto: {metadata: {}}\n", "'name' is missing"},
-		{HEAD LOCAL "presto:\n  metadata: {name: p, namespace: other}\n", "f:6:34: namespace is 'other', but the operator serves 'a'"},
-		{HEAD LOCAL "presto:\n  metadata: {name: p}\n  spec:\n    worker:\n      cuont: 2\n", "f:9:7: spec.worker.cuont: unknown field"},
-		{HEAD LOCAL "presto:\n  metadata: {name: p}\n  spec:\n    worker:\n      count: '2'\n", "f:9:14: spec.worker.count: Invalid value"},
-		{HEAD LOCAL "presto: /nonexistent/p.yaml\n", "f:5:9: /nonexistent/p.yaml: No such file"},
+		{HEAD LOCAL "presto:\n  metadata: {name: p, namespace: other}\n",
+		 "f:6:34: namespace is 'other', but the operator serves 'a'"},
+		{HEAD LOCAL
+		 "presto:\n  metadata: {name: p}\n  spec:\n    worker:\n      cuont: 2\n",
+		 "f:9:7: spec.worker.cuont: unknown field"},
+		{HEAD LOCAL
+		 "presto:\n  metadata: {name: p}\n  spec:\n    worker:\n      count: '2'\n",
+		 "f:9:14: spec.worker.count: Invalid value"},
+		{HEAD LOCAL "presto: /nonexistent/p.yaml\n",
+		 "f:5:9: /nonexistent/p.yaml: No such file"},
 		{HEAD LOCAL PRESTO "verify: {queries: [{expect: 1}]}\n", "'sql' is missing"},
 	};
 
@@ -112,7 +131,10 @@ static void every_finding_is_told(void **state UNUSED)
 	AUTO(env_freep) struct env *v = NULL;
 	struct err e = ERR_INIT;
 
-	assert_int_equal(parse(&v, "apiVersion: prestoctl/v1\nkind: Env\nname: A\nx: 1\n" LOCAL PRESTO, &more, &e), -1);
+	assert_int_equal(parse(&v,
+			       "apiVersion: prestoctl/v1\nkind: Env\nname: A\nx: 1\n" LOCAL PRESTO,
+			       &more, &e),
+			 -1);
 	assert_has(e.msg, "f:2:7:");
 	assert_has(buf_str(&more), "f:3:7:");
 	assert_has(buf_str(&more), "f:4:1:");
@@ -136,9 +158,10 @@ static void a_resource_of_its_own_is_found_beside_the_file(void **state UNUSED)
 
 	assert_non_null(mkdtemp(folder));
 	autofree char *env = write_file(folder, "env.yaml", HEAD LOCAL "presto: p.yaml\n");
-	autofree char *presto = write_file(folder, "p.yaml",
-					   "apiVersion: starburstdata.com/v1\nkind: Presto\nmetadata: {name: q}\n"
-					   "spec: {worker: {count: 3}}\n");
+	autofree char *presto = write_file(
+		folder, "p.yaml",
+		"apiVersion: starburstdata.com/v1\nkind: Presto\nmetadata: {name: q}\n"
+		"spec: {worker: {count: 3}}\n");
 
 	assert_ok(env_load(&v, env, &more, &e), &e);
 	assert_string_equal(jx_str(v->presto, "metadata.name"), "q");
@@ -179,15 +202,16 @@ static void files_that_are_none_are_refused(void **state UNUSED)
 /* Patterns compile, every property says what it is for, and only known words are used. */
 static void walk(const json_t *schema, const char *path)
 {
-	static const char *const known[] = {"type", "properties", "additionalProperties", "items", "required", "enum",
-					    "pattern", "minLength", "minimum", "maximum", "maxItems", "default",
-					    "description", "x-remedy", "x-elsewhere"};
+	static const char *const known[] = {"type",        "properties", "additionalProperties",
+					    "items",       "required",   "enum",
+					    "pattern",     "minLength",  "minimum",
+					    "maximum",     "maxItems",   "default",
+					    "description", "x-remedy",   "x-elsewhere"};
 	struct finding found;
 	const json_t *v;
 	const char *key;
 
-	jx_foreach(schema, key, v)
-	{
+	jx_foreach (schema, key, v) {
 		bool ok = false;
 
 		for (size_t i = 0; i < ARRAY_LEN(known); i++)
@@ -203,8 +227,7 @@ static void walk(const json_t *schema, const char *path)
 	}
 	if (jx_get(schema, "items"))
 		walk(jx_get(schema, "items"), path);
-	jx_foreach(jx_get(schema, "properties"), key, v)
-	{
+	jx_foreach (jx_get(schema, "properties"), key, v) {
 		autofree char *below = xasprintf("%s.%s", path, key);
 
 		if (!jx_str(v, "description"))

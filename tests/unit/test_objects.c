@@ -31,9 +31,11 @@ static void the_walk_finds_the_first_difference(void **state UNUSED)
 		{"{\"a\":[1,2]}", "{\"a\":[1]}", "a: [1], not [1,2]"},
 		{"{\"a\":[{\"n\":\"x\"}]}", "{\"a\":[{\"n\":\"x\",\"d\":1}]}", NULL},
 		{"{\"a\":[{\"n\":\"x\"}]}", "{\"a\":[{\"n\":\"y\"}]}", "a.0.n: \"y\", not \"x\""},
-		{"{\"r\":{\"requests\":{\"memory\":\"1Gi\"}}}", "{\"r\":{\"requests\":{\"memory\":\"1024Mi\"}}}", NULL},
+		{"{\"r\":{\"requests\":{\"memory\":\"1Gi\"}}}",
+		 "{\"r\":{\"requests\":{\"memory\":\"1024Mi\"}}}", NULL},
 		{"{\"r\":{\"limits\":{\"cpu\":1}}}", "{\"r\":{\"limits\":{\"cpu\":\"1\"}}}", NULL},
-		{"{\"memory\":\"1Gi\"}", "{\"memory\":\"1024Mi\"}", "memory: \"1024Mi\", not \"1Gi\""},
+		{"{\"memory\":\"1Gi\"}", "{\"memory\":\"1024Mi\"}",
+		 "memory: \"1024Mi\", not \"1Gi\""},
 		{"{\"a\":true}", "{\"a\":false}", "a: false, not true"},
 		{"{\"a\":null}", "{}", NULL},
 	};
@@ -49,18 +51,21 @@ static void the_walk_finds_the_first_difference(void **state UNUSED)
 	}
 }
 
-static const struct install in = {.env = "a", .ns = "ns", .image = "img:1", .pull_policy = "Always"};
+static const struct install in = {
+	.env = "a", .ns = "ns", .image = "img:1", .pull_policy = "Always"};
 
 static void manifests_are_filled_in(void **state UNUSED)
 {
-	autojson json_t *op = object_want(OBJ_OPERATOR, &in), *binding = object_want(OBJ_BINDING, &in);
+	autojson json_t *op = object_want(OBJ_OPERATOR, &in),
+			*binding = object_want(OBJ_BINDING, &in);
 	autojson json_t *crd = object_want(OBJ_CRD, &in);
 	const json_t *env;
 	bool told = false;
 
 	assert_string_equal(jx_str(op, "metadata.namespace"), "ns");
 	assert_string_equal(jx_str(op, "spec.template.spec.containers.0.image"), "img:1");
-	assert_string_equal(jx_str(op, "spec.template.spec.containers.0.imagePullPolicy"), "Always");
+	assert_string_equal(jx_str(op, "spec.template.spec.containers.0.imagePullPolicy"),
+			    "Always");
 	env = jx_path(op, "spec.template.spec.containers.0.env");
 	for (size_t i = 0; i < json_array_size(env); i++)
 		told = told || (streq(jx_str(json_array_get(env, i), "name"), "OPERATOR_IMAGE") &&
@@ -68,7 +73,9 @@ static void manifests_are_filled_in(void **state UNUSED)
 	assert_true(told);
 	assert_string_equal(jx_str(binding, "subjects.0.namespace"), "ns");
 	assert_null(jx_path(crd, "metadata.namespace"));
-	assert_string_equal(json_string_value(jx_get(jx_path(crd, "metadata.annotations"), VERSION_ANNOTATION)), version_text);
+	assert_string_equal(
+		json_string_value(jx_get(jx_path(crd, "metadata.annotations"), VERSION_ANNOTATION)),
+		version_text);
 }
 
 static void without_an_environment_there_are_no_marks(void **state UNUSED)
@@ -146,7 +153,8 @@ static void drift_and_dropped_fields_are_changes(void **state UNUSED)
 	assert_int_equal(o.action, OBJECT_CHANGE);
 	assert_has(o.why, "spec.replicas: 0, not 1");
 	jx_set(o.live, "spec.replicas", json_integer(1));
-	json_object_set_new(jx_path(o.live, "metadata.annotations"), APPLIED_ANNOTATION, json_string("0123456789abcdef"));
+	json_object_set_new(jx_path(o.live, "metadata.annotations"), APPLIED_ANNOTATION,
+			    json_string("0123456789abcdef"));
 	assert_ok(object_decide(&o, OBJ_OPERATOR, "a", &e), &e);
 	assert_int_equal(o.action, OBJECT_CHANGE);
 	assert_has(o.why, "no longer");
@@ -154,7 +162,8 @@ static void drift_and_dropped_fields_are_changes(void **state UNUSED)
 
 	/* When both differ, the field is what a reader wants to know. */
 	o = object(OBJ_OPERATOR, "a");
-	json_object_set_new(jx_path(o.live, "metadata.annotations"), APPLIED_ANNOTATION, json_string("0123456789abcdef"));
+	json_object_set_new(jx_path(o.live, "metadata.annotations"), APPLIED_ANNOTATION,
+			    json_string("0123456789abcdef"));
 	jx_set(o.live, "spec.replicas", json_integer(0));
 	assert_ok(object_decide(&o, OBJ_OPERATOR, "a", &e), &e);
 	assert_has(o.why, "spec.replicas");
@@ -191,9 +200,9 @@ static void the_crd_is_shared_and_never_downgraded(void **state UNUSED)
 		bool drift;
 		enum object_action action;
 	} cases[] = {
-		{"a", "0.0.1", false, OBJECT_CHANGE},  {"a", "99.0.0", true, OBJECT_KEEP},
-		{"b", NULL, false, OBJECT_KEEP},       {NULL, NULL, false, OBJECT_KEEP},
-		{NULL, NULL, true, OBJECT_CHANGE},     {"b", "0.0.1", true, OBJECT_CHANGE},
+		{"a", "0.0.1", false, OBJECT_CHANGE}, {"a", "99.0.0", true, OBJECT_KEEP},
+		{"b", NULL, false, OBJECT_KEEP},      {NULL, NULL, false, OBJECT_KEEP},
+		{NULL, NULL, true, OBJECT_CHANGE},    {"b", "0.0.1", true, OBJECT_CHANGE},
 		{"b", "99.0.0", true, OBJECT_KEEP},
 	};
 
@@ -203,7 +212,8 @@ static void the_crd_is_shared_and_never_downgraded(void **state UNUSED)
 		struct err e = ERR_INIT;
 
 		if (cases[i].version)
-			json_object_set_new(annotations, VERSION_ANNOTATION, json_string(cases[i].version));
+			json_object_set_new(annotations, VERSION_ANNOTATION,
+					    json_string(cases[i].version));
 		else
 			json_object_clear(annotations);
 		if (cases[i].drift)
@@ -213,7 +223,8 @@ static void the_crd_is_shared_and_never_downgraded(void **state UNUSED)
 			fail_msg("case %zu: %d, %s", i, (int)o.action, o.why);
 		/* What is another's stays another's. */
 		if (o.action == OBJECT_CHANGE)
-			assert_true(streq(json_string_value(jx_get(jx_path(o.want, "metadata.labels"), ENV_LABEL)),
+			assert_true(streq(json_string_value(jx_get(
+						  jx_path(o.want, "metadata.labels"), ENV_LABEL)),
 					  cases[i].label));
 		object_clear(&o);
 	}
@@ -257,8 +268,9 @@ static void compare(const char *name, const char *got)
 
 static void plans_read_as_expected(void **state UNUSED)
 {
-	static const char text[] = "apiVersion: prestoctl/v1\nkind: Environment\nname: a\ncluster: {provider: local}\n"
-				   "presto: {metadata: {name: p}, spec: {worker: {count: 3}}}\n";
+	static const char text[] =
+		"apiVersion: prestoctl/v1\nkind: Environment\nname: a\ncluster: {provider: local}\n"
+		"presto: {metadata: {name: p}, spec: {worker: {count: 3}}}\n";
 	AUTO(buf_release) struct buf out = BUF_INIT(PLAN_MAX), more = BUF_INIT(1024);
 	AUTO(env_freep) struct env *v = NULL;
 	struct step_ctx c = {.cluster = {.words = "default is absent"}};
@@ -273,7 +285,8 @@ static void plans_read_as_expected(void **state UNUSED)
 	plan_text(&out, &c);
 	compare("from-nothing", buf_str(&out));
 
-	c.cluster = (struct cluster_facts){.ready = true, .exists = true, .words = "default, 2 nodes"};
+	c.cluster = (struct cluster_facts){
+		.ready = true, .exists = true, .words = "default, 2 nodes"};
 	for (size_t i = 0; i < OBJ_COUNT; i++) {
 		c.objects[i].live = json_deep_copy(c.objects[i].want);
 		if (i == OBJ_PRESTO)

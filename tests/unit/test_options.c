@@ -126,9 +126,9 @@ static void errors_become_exit_codes_by_class(void **state UNUSED)
 		enum err_code code;
 		int exit;
 	} cases[] = {
-		{ERR_OK, 0},         {ERR_INVALID, 1},    {ERR_NOT_FOUND, 1}, {ERR_CONFLICT, 1}, {ERR_TIMEOUT, 3},
-		{ERR_DENIED, 4},     {ERR_QUOTA, 5},      {ERR_CANCELLED, 130}, {ERR_UNAVAILABLE, 1},
-		{ERR_PROTOCOL, 1},   {ERR_IO, 1},
+		{ERR_OK, 0},          {ERR_INVALID, 1},  {ERR_NOT_FOUND, 1}, {ERR_CONFLICT, 1},
+		{ERR_TIMEOUT, 3},     {ERR_DENIED, 4},   {ERR_QUOTA, 5},     {ERR_CANCELLED, 130},
+		{ERR_UNAVAILABLE, 1}, {ERR_PROTOCOL, 1}, {ERR_IO, 1},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -150,8 +150,10 @@ static void the_tables_are_consistent(void **state UNUSED)
 			assert_true(*o->help);
 			assert_true((o->type == OPT_FLAG) == (o->arg == NULL));
 			for (const struct opt *g = app_global_opts; g->name; g++)
-				if ((o->letter && g->letter == o->letter) || streq(g->name, o->name))
-					fail_msg("%s: --%s is a global option too", commands[i]->name, o->name);
+				if ((o->letter && g->letter == o->letter) ||
+				    streq(g->name, o->name))
+					fail_msg("%s: --%s is a global option too",
+						 commands[i]->name, o->name);
 		}
 	}
 }

@@ -15,12 +15,14 @@ static json_t *js(const char *text)
 	return o;
 }
 
-#define NODE(name, cpu, memory, more)                                                                        \
-	"{\"metadata\":{\"name\":\"" name "\",\"labels\":{\"disk\":\"" name "\"}},\"spec\":{" more           \
-	"},\"status\":{\"allocatable\":{\"cpu\":\"" cpu "\",\"memory\":\"" memory "\",\"pods\":\"10\"}}}"
-#define POD(node, memory, instance)                                                                          \
-	"{\"metadata\":{\"name\":\"p\",\"labels\":{\"instance\":\"" instance "\"}},\"spec\":{\"nodeName\":\"" \
-	node "\",\"containers\":[{\"resources\":{\"requests\":{\"memory\":\"" memory "\"}}}]}}"
+#define NODE(name, cpu, memory, more)                                                              \
+	"{\"metadata\":{\"name\":\"" name "\",\"labels\":{\"disk\":\"" name "\"}},\"spec\":{" more \
+	"},\"status\":{\"allocatable\":{\"cpu\":\"" cpu "\",\"memory\":\"" memory                  \
+	"\",\"pods\":\"10\"}}}"
+#define POD(node, memory, instance)                                          \
+	"{\"metadata\":{\"name\":\"p\",\"labels\":{\"instance\":\"" instance \
+	"\"}},\"spec\":{\"nodeName\":\"" node                                \
+	"\",\"containers\":[{\"resources\":{\"requests\":{\"memory\":\"" memory "\"}}}]}}"
 
 static const struct {
 	const char *nodes, *pods;
@@ -31,14 +33,20 @@ static const struct {
 } cases[] = {
 	{"[]", "[]", 1, "1Gi", "1", ROOM_UNKNOWN, ""},
 	{"[" NODE("a", "4", "8Gi", "") "]", "[]", 2, "1Gi", "1", ROOM_FITS, ""},
-	{"[" NODE("a", "4", "8Gi", "") "]", "[]", 2, "9Gi", "1", ROOM_NEVER, "a worker asks for 9Gi of memory"},
+	{"[" NODE("a", "4", "8Gi", "") "]", "[]", 2, "9Gi", "1", ROOM_NEVER,
+	 "a worker asks for 9Gi of memory"},
 	{"[" NODE("a", "4", "8Gi", "") "]", "[]", 2, "1Gi", "5", ROOM_NEVER, "5 CPU"},
 	{"[" NODE("a", "4", "8Gi", "") "]", "[]", 4, "2Gi", "1", ROOM_NOT_NOW, "free are"},
-	{"[" NODE("a", "4", "4Gi", "") "," NODE("b", "4", "4Gi", "") "]", "[]", 2, "2Gi", "1", ROOM_FITS, ""},
-	{"[" NODE("a", "4", "4Gi", "") "]", "[" POD("a", "3Gi", "x") "]", 1, "1Gi", "1", ROOM_NOT_NOW, "free are: a 0 and"},
-	{"[" NODE("a", "4", "4Gi", "") "]", "[" POD("a", "3Gi", "own") "]", 1, "1Gi", "1", ROOM_FITS, ""},
-	{"[" NODE("a", "4", "8Gi", "\"unschedulable\":true") "]", "[]", 1, "1Gi", "1", ROOM_UNKNOWN, ""},
-	{"[" NODE("a", "4", "8Gi", "\"taints\":[{\"effect\":\"NoSchedule\"}]") "]", "[]", 1, "1Gi", "1", ROOM_UNKNOWN, ""},
+	{"[" NODE("a", "4", "4Gi", "") "," NODE("b", "4", "4Gi", "") "]", "[]", 2, "2Gi", "1",
+	 ROOM_FITS, ""},
+	{"[" NODE("a", "4", "4Gi", "") "]", "[" POD("a", "3Gi", "x") "]", 1, "1Gi", "1",
+	 ROOM_NOT_NOW, "free are: a 0 and"},
+	{"[" NODE("a", "4", "4Gi", "") "]", "[" POD("a", "3Gi", "own") "]", 1, "1Gi", "1",
+	 ROOM_FITS, ""},
+	{"[" NODE("a", "4", "8Gi", "\"unschedulable\":true") "]", "[]", 1, "1Gi", "1", ROOM_UNKNOWN,
+	 ""},
+	{"[" NODE("a", "4", "8Gi", "\"taints\":[{\"effect\":\"NoSchedule\"}]") "]", "[]", 1, "1Gi",
+	 "1", ROOM_UNKNOWN, ""},
 	{"[" NODE("a", "4", "8Gi", "") "]", "[]", 2, "", "", ROOM_FITS, ""},
 };
 
@@ -46,8 +54,10 @@ static void pods_are_placed_by_their_requests(void **state UNUSED)
 {
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		autojson json_t *nodes = js(cases[i].nodes), *pods = js(cases[i].pods);
-		struct presto_node node = {.memory_allocation = cases[i].memory, .cpu_request = cases[i].cpu};
-		struct presto p = {.coordinator = node, .worker = node, .worker_count = cases[i].workers};
+		struct presto_node node = {.memory_allocation = cases[i].memory,
+					   .cpu_request = cases[i].cpu};
+		struct presto p = {
+			.coordinator = node, .worker = node, .worker_count = cases[i].workers};
 		char words[400];
 
 		if (room_look(&p, nodes, pods, "own", words) != cases[i].answer)
@@ -58,10 +68,13 @@ static void pods_are_placed_by_their_requests(void **state UNUSED)
 
 static void a_node_selector_narrows_the_nodes(void **state UNUSED)
 {
-	autojson json_t *nodes = js("[" NODE("a", "4", "8Gi", "") "," NODE("b", "1", "1Gi", "") "]"), *pods = json_array();
+	autojson json_t *nodes = js(
+				"[" NODE("a", "4", "8Gi", "") "," NODE("b", "1", "1Gi", "") "]"),
+			*pods = json_array();
 	autojson json_t *selector = js("{\"disk\":\"b\"}");
 	struct presto p = {.coordinator = {.memory_allocation = "1Gi"},
-			   .worker = {.memory_allocation = "4Gi", .node_selector = selector}, .worker_count = 1};
+			   .worker = {.memory_allocation = "4Gi", .node_selector = selector},
+			   .worker_count = 1};
 	char words[400];
 
 	assert_int_equal(room_look(&p, nodes, pods, NULL, words), ROOM_NEVER);
@@ -103,8 +116,9 @@ static void image_names_are_read_as_registries_do(void **state UNUSED)
 
 static void an_image_counts_when_every_node_has_it(void **state UNUSED)
 {
-	autojson json_t *nodes = js("[{\"status\":{\"images\":[{\"names\":[\"x@sha256:1\",\"localhost/p:1\"]}]}},"
-				    "{\"spec\":{\"unschedulable\":true}}]");
+	autojson json_t *nodes = js(
+		"[{\"status\":{\"images\":[{\"names\":[\"x@sha256:1\",\"localhost/p:1\"]}]}},"
+		"{\"spec\":{\"unschedulable\":true}}]");
 	autojson json_t *second = js("{\"status\":{\"images\":[]}}"), *none = json_array();
 
 	assert_true(nodes_have_image(nodes, "localhost/p:1"));

@@ -1,6 +1,7 @@
 /* apply.c - one pass: what to write is decided from the view alone, then written by server-side apply. */
 #include "operator/apply.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +28,8 @@ static void note(struct buf *list, const json_t *obj)
 {
 	struct err full = ERR_INIT; /* a list too long for a sentence is cut */
 
-	if (buf_addf(list, &full, "%s%s %s", list->len ? ", " : "", jx_str_or(obj, "kind", ""), obj_name(obj)) < 0)
+	if (buf_addf(list, &full, "%s%s %s", list->len ? ", " : "", jx_str_or(obj, "kind", ""),
+		     obj_name(obj)) < 0)
 		err_clear(&full);
 }
 
@@ -38,11 +40,13 @@ static void taken(struct apply_report *rep, const char *kind, const char *name, 
 	if (owner && *owner)
 		rep->taken = xasprintf("%s %s belongs to %s", kind, name, owner);
 	else
-		rep->taken = xasprintf("%s %s is there already and is not this cluster's", kind, name);
+		rep->taken = xasprintf("%s %s is there already and is not this cluster's", kind,
+				       name);
 }
 
 /* What an intent needs, as far as the view knows. */
-static enum action decide(struct apply_report *rep, const struct apply_owner *o, const struct step *s)
+static enum action decide(struct apply_report *rep, const struct apply_owner *o,
+			  const struct step *s)
 {
 	const char *kind = jx_str(s->want, "kind"), *name = obj_name(s->want);
 	const struct child *c = s->live;
@@ -50,7 +54,8 @@ static enum action decide(struct apply_report *rep, const struct apply_owner *o,
 	if (!c)
 		return CREATE;
 	if (strcmp(c->owner_uid, o->uid) != 0) {
-		autofree char *owner = *c->owner ? xasprintf("the Presto resource %s", c->owner) : NULL;
+		autofree char *owner = *c->owner ? xasprintf("the Presto resource %s", c->owner)
+						 : NULL;
 
 		if (c->deleting)
 			rep->waiting = true;
@@ -70,17 +75,20 @@ static enum action decide(struct apply_report *rep, const struct apply_owner *o,
 /* The intent, bound to the object that it is meant for: @uid NULL = to none that exists. */
 static json_t *body_of(const json_t *want, const char *uid)
 {
-	json_t *body = json_copy((json_t *)(uintptr_t)want), *meta = json_copy(jx_get(want, "metadata"));
+	json_t *body = json_copy((json_t *)(uintptr_t)want),
+	       *meta = json_copy(jx_get(want, "metadata"));
 
 	if (uid)
-		json_object_set_new(meta, "uid", json_string(uid)); /* not a namesake made meanwhile */
+		json_object_set_new(meta, "uid",
+				    json_string(uid)); /* not a namesake made meanwhile */
 	else
 		json_object_set_new(meta, "resourceVersion", json_string(CREATE_ONLY));
 	json_object_set_new(body, "metadata", meta);
 	return body;
 }
 
-static void written(struct apply_report *rep, struct applier *a, const json_t *want, const json_t *answer, bool made)
+static void written(struct apply_report *rep, struct applier *a, const json_t *want,
+		    const json_t *answer, bool made)
 {
 	rep->writes++;
 	note(made ? &rep->made : &rep->changed, want);
@@ -92,7 +100,8 @@ static void written(struct apply_report *rep, struct applier *a, const json_t *w
  * Somebody has an object of that name which the view does not show. When it is ours after all (made by a try whose
  * answer was lost, or somebody took its label off) it is written here, as no event may ever show it to the view.
  */
-static int look(struct apply_report *rep, struct applier *a, const struct apply_owner *o, const json_t *want, struct err *e)
+static int look(struct apply_report *rep, struct applier *a, const struct apply_owner *o,
+		const json_t *want, struct err *e)
 {
 	const struct k8s_res *res = child_res((enum child_kind)child_kind_of(want));
 	const struct k8s_ref ref = {o->ns, obj_name(want)};
@@ -117,8 +126,11 @@ static int look(struct apply_report *rep, struct applier *a, const struct apply_
 			return -1;
 		written(rep, a, want, answer, false);
 	} else {
-		autofree char *owner = controller ? xasprintf("%s %s", jx_str_or(controller, "kind", "something called"),
-							      jx_str_or(controller, "name", "")) : NULL;
+		autofree char *owner = controller ? xasprintf("%s %s",
+							      jx_str_or(controller, "kind",
+									"something called"),
+							      jx_str_or(controller, "name", ""))
+						  : NULL;
 		taken(rep, res->kind, ref.name, owner);
 	}
 	return 0;
@@ -127,11 +139,12 @@ static int look(struct apply_report *rep, struct applier *a, const struct apply_
 /* 500 with these words is the server's way of saying that a field is not known. */
 static bool is_refusal(const struct err *e)
 {
-	return e->code == ERR_INVALID || (e->http == 500 && strstr(e->msg, "failed to create typed patch object"));
+	return e->code == ERR_INVALID ||
+	       (e->http == 500 && strstr(e->msg, "failed to create typed patch object"));
 }
 
-static int failed(struct apply_report *rep, struct applier *a, const struct apply_owner *o, const json_t *want,
-		  const struct err *why, struct err *e)
+static int failed(struct apply_report *rep, struct applier *a, const struct apply_owner *o,
+		  const json_t *want, const struct err *why, struct err *e)
 {
 	bool other = why->code == ERR_CONFLICT || why->code == ERR_EXISTS ||
 		     (why->code == ERR_INVALID && strstr(why->msg, "metadata.uid"));
@@ -152,7 +165,8 @@ static int failed(struct apply_report *rep, struct applier *a, const struct appl
 	}
 	if (is_refusal(why)) {
 		if (!rep->refused)
-			rep->refused = xasprintf("%s %s: %s", jx_str_or(want, "kind", ""), obj_name(want), why->msg);
+			rep->refused = xasprintf("%s %s: %s", jx_str_or(want, "kind", ""),
+						 obj_name(want), why->msg);
 	} else if (rep->retry.code == ERR_OK) {
 		rep->retry = *why;
 		err_wrap(&rep->retry, "%s %s", jx_str_or(want, "kind", ""), obj_name(want));
@@ -161,18 +175,20 @@ static int failed(struct apply_report *rep, struct applier *a, const struct appl
 }
 
 /* Takes others' keys out of our ConfigMap: an apply leaves alone what it does not own. */
-static int clean(struct apply_report *rep, struct applier *a, const struct apply_owner *o, const struct step *s,
-		 struct err *e)
+static int clean(struct apply_report *rep, struct applier *a, const struct apply_owner *o,
+		 const struct step *s, struct err *e)
 {
 	const struct k8s_ref ref = {o->ns, obj_name(s->want)};
 	autojson json_t *patch = NULL, *out = NULL;
 	struct err why = ERR_INIT;
 
+	assert(s->live && s->live->foreign);
 	if (jx_parse(&patch, s->live->foreign, strlen(s->live->foreign), "patch", e) < 0)
 		return -1;
 	jx_set(patch, "metadata.resourceVersion", json_string(s->live->rv));
 	a->requests++;
-	if (k8s_merge_patch(&out, a->k, child_res((enum child_kind)child_kind_of(s->want)), &ref, NULL, patch, &why) < 0)
+	if (k8s_merge_patch(&out, a->k, child_res((enum child_kind)child_kind_of(s->want)), &ref,
+			    NULL, patch, &why) < 0)
 		return failed(rep, a, o, s->want, &why, e);
 	rep->writes++;
 	note(&rep->changed, s->want);
@@ -180,8 +196,8 @@ static int clean(struct apply_report *rep, struct applier *a, const struct apply
 	return 0;
 }
 
-static int send_wave(struct apply_report *rep, struct applier *a, const struct apply_owner *o, const struct step *steps,
-		     size_t n, struct err *e)
+static int send_wave(struct apply_report *rep, struct applier *a, const struct apply_owner *o,
+		     const struct step *steps, size_t n, struct err *e)
 {
 	json_t *outs[WAVE_MAX] = {NULL};
 	json_t *bodies[WAVE_MAX];
@@ -190,7 +206,8 @@ static int send_wave(struct apply_report *rep, struct applier *a, const struct a
 	int rc = 0;
 
 	for (size_t i = 0; i < n; i++)
-		send[i] = bodies[i] = body_of(steps[i].want, steps[i].live ? steps[i].live->uid : NULL);
+		send[i] = bodies[i] = body_of(steps[i].want,
+					      steps[i].live ? steps[i].live->uid : NULL);
 	a->requests += n;
 	k8s_apply_all(outs, a->k, send, &apply_opts, errs, n);
 	for (size_t i = 0; i < n; i++) {
@@ -205,8 +222,8 @@ static int send_wave(struct apply_report *rep, struct applier *a, const struct a
 	return rc;
 }
 
-static int apply_wave(struct apply_report *rep, struct applier *a, const struct apply_owner *o, const json_t *wave,
-		      struct err *e)
+static int apply_wave(struct apply_report *rep, struct applier *a, const struct apply_owner *o,
+		      const json_t *wave, struct err *e)
 {
 	struct step steps[WAVE_MAX], cleans[WAVE_MAX];
 	struct child held[WAVE_MAX]; /* entries do not outlive a wait */
@@ -224,7 +241,7 @@ static int apply_wave(struct apply_report *rep, struct applier *a, const struct 
 			held[i].foreign = s.live->foreign ? xstrdup(s.live->foreign) : NULL;
 			s.live = &held[i];
 		}
-		if (s.action == CLEAN)
+		if (s.action == CLEAN && s.live)
 			cleans[k++] = s;
 		else if (s.action != NOTHING)
 			steps[n++] = s;
@@ -238,13 +255,16 @@ static int apply_wave(struct apply_report *rep, struct applier *a, const struct 
 	for (size_t i = 0; i < n; i++)
 		free(steps[i].live ? steps[i].live->foreign : NULL);
 	for (size_t i = 0; i < k; i++)
-		free(cleans[i].live->foreign);
+		free(cleans[i].live ? cleans[i].live->foreign : NULL);
 	return rc;
 }
 
 /* --- prune --- */
 
-struct leftover { enum child_kind kind; char name[NAME_SIZE], uid[UID_SIZE], rv[24]; };
+struct leftover {
+	enum child_kind kind;
+	char name[NAME_SIZE], uid[UID_SIZE], rv[24];
+};
 
 struct pruning {
 	const struct apply_owner *o;
@@ -271,8 +291,8 @@ static bool find_leftover(const char *key, const void *entry, void *arg)
 	return p->n < PRUNE_MAX;
 }
 
-static int prune(struct apply_report *rep, struct applier *a, const struct apply_owner *o, const json_t *waves,
-		 struct err *e)
+static int prune(struct apply_report *rep, struct applier *a, const struct apply_owner *o,
+		 const json_t *waves, struct err *e)
 {
 	struct pruning p = {.o = o, .waves = waves};
 	struct err full = ERR_INIT;
@@ -287,37 +307,43 @@ static int prune(struct apply_report *rep, struct applier *a, const struct apply
 		struct err why = ERR_INIT;
 
 		a->requests++;
-		if (k8s_delete(a->k, child_res(l->kind), &(struct k8s_ref){o->ns, l->name}, &opts, &why) < 0) {
+		if (k8s_delete(a->k, child_res(l->kind), &(struct k8s_ref){o->ns, l->name}, &opts,
+			       &why) < 0) {
 			if (why.code == ERR_CANCELLED) {
 				*e = why;
 				return -1;
 			}
-			if (why.code == ERR_CONFLICT) /* changed meanwhile: its event brings us back */
+			if (why.code ==
+			    ERR_CONFLICT) /* changed meanwhile: its event brings us back */
 				rep->waiting = true;
 			else if (rep->retry.code == ERR_OK)
 				rep->retry = why;
 			continue;
 		}
 		rep->writes++;
-		if (buf_addf(&rep->removed, &full, "%s%s %s", rep->removed.len ? ", " : "", child_res(l->kind)->kind, l->name) < 0)
+		if (buf_addf(&rep->removed, &full, "%s%s %s", rep->removed.len ? ", " : "",
+			     child_res(l->kind)->kind, l->name) < 0)
 			err_clear(&full);
 	}
 	return 0;
 }
 
-int apply_waves(struct apply_report *rep, struct applier *a, const struct apply_owner *o, const json_t *waves,
-		struct err *e)
+int apply_waves(struct apply_report *rep, struct applier *a, const struct apply_owner *o,
+		const json_t *waves, struct err *e)
 {
 	size_t i;
 	json_t *wave;
 
 	if (!json_array_size(json_array_get(waves, 0)))
-		return err_set(e, ERR_INTERNAL, "nothing is wanted of a living resource: refusing to remove everything");
-	json_array_foreach(waves, i, wave) {
+		return err_set(
+			e, ERR_INTERNAL,
+			"nothing is wanted of a living resource: refusing to remove everything");
+	json_array_foreach (waves, i, wave) {
 		if (apply_wave(rep, a, o, wave, e) < 0)
 			return -1;
 		/* Pods of the next wave would start with what this one did not get through. */
-		if (rep->taken || rep->refused || rep->retry.code != ERR_OK || rep->waiting || rep->again)
+		if (rep->taken || rep->refused || rep->retry.code != ERR_OK || rep->waiting ||
+		    rep->again)
 			return 0;
 	}
 	return prune(rep, a, o, waves, e);

@@ -34,7 +34,8 @@ json_t *pack(const char *fmt, ...)
 
 json_t *desired_labels(const struct presto *p, const char *role)
 {
-	return pack("{s:s, s:s, s:s}", "instance", p->cluster, "role", role, LABEL_MANAGED_BY, MANAGED_BY);
+	return pack("{s:s, s:s, s:s}", "instance", p->cluster, "role", role, LABEL_MANAGED_BY,
+		    MANAGED_BY);
 }
 
 json_t *desired_selector(const struct presto *p, const char *role)
@@ -42,14 +43,16 @@ json_t *desired_selector(const struct presto *p, const char *role)
 	return pack("{s:s, s:s}", "instance", p->cluster, "role", role);
 }
 
-json_t *desired_object(const char *api_version, const char *kind, const char *name, const struct presto *p,
-		       const char *role)
+json_t *desired_object(const char *api_version, const char *kind, const char *name,
+		       const struct presto *p, const char *role)
 {
-	json_t *owner = pack("{s:s, s:s, s:s, s:s, s:b, s:b}", "apiVersion", PRESTO_API_VERSION, "kind", PRESTO_KIND,
-			     "name", p->name, "uid", p->uid, "controller", 1, "blockOwnerDeletion", 1);
+	json_t *owner = pack("{s:s, s:s, s:s, s:s, s:b, s:b}", "apiVersion", PRESTO_API_VERSION,
+			     "kind", PRESTO_KIND, "name", p->name, "uid", p->uid, "controller", 1,
+			     "blockOwnerDeletion", 1);
 
-	return pack("{s:s, s:s, s:{s:s, s:s, s:o, s:[o]}}", "apiVersion", api_version, "kind", kind, "metadata", "name",
-		    name, "namespace", p->ns, "labels", desired_labels(p, role), "ownerReferences", owner);
+	return pack("{s:s, s:s, s:{s:s, s:s, s:o, s:[o]}}", "apiVersion", api_version, "kind", kind,
+		    "metadata", "name", name, "namespace", p->ns, "labels", desired_labels(p, role),
+		    "ownerReferences", owner);
 }
 
 void desired_hash(char out[INTENT_SIZE], const json_t *v)
@@ -64,7 +67,8 @@ void desired_hash(char out[INTENT_SIZE], const json_t *v)
 	snprintf(out, INTENT_SIZE, "%.20s", hex);
 }
 
-void desired_checksum(char out[SHA256_HEX_SIZE], const struct etc_files *etc, const json_t *catalogs)
+void desired_checksum(char out[SHA256_HEX_SIZE], const struct etc_files *etc,
+		      const json_t *catalogs)
 {
 	size_t n;
 	autofree const char **names = jx_keys(catalogs, &n);
@@ -104,25 +108,29 @@ static void stamp(json_t *obj)
 	json_object_set_new(annotations, ANNOTATION_INTENT, json_string(hash));
 }
 
-int desired_state(json_t **out_waves, const struct presto *p, const struct desired_ctx *ctx, struct err *e)
+int desired_state(json_t **out_waves, const struct presto *p, const struct desired_ctx *ctx,
+		  struct err *e)
 {
 	AUTO(etc_files_release) struct etc_files coordinator = {0}, worker = {0};
 	autojson json_t *catalogs = NULL, *config = NULL, *catalog_map = NULL, *waves = NULL;
 	size_t i, k;
 	json_t *wave, *obj;
 
-	if (catalog_texts(&catalogs, p, e) < 0 || etc_files_of(&coordinator, p, COORDINATOR, e) < 0 ||
-	    etc_files_of(&worker, p, WORKER, e) < 0 || desired_config(&config, p, &coordinator, &worker, e) < 0 ||
+	if (catalog_texts(&catalogs, p, e) < 0 ||
+	    etc_files_of(&coordinator, p, COORDINATOR, e) < 0 ||
+	    etc_files_of(&worker, p, WORKER, e) < 0 ||
+	    desired_config(&config, p, &coordinator, &worker, e) < 0 ||
 	    desired_catalogs(&catalog_map, p, catalogs, e) < 0)
 		return -1;
 
-	const struct pod_ctx c = {COORDINATOR, &coordinator, catalogs, ctx->agent_image, &ctx->coordinator};
+	const struct pod_ctx c = {COORDINATOR, &coordinator, catalogs, ctx->agent_image,
+				  &ctx->coordinator};
 	const struct pod_ctx w = {WORKER, &worker, catalogs, ctx->agent_image, &ctx->worker};
 
 	waves = pack("[[o, o, o], [o, o]]", TAKE(config), TAKE(catalog_map), desired_service(p),
 		     desired_coordinator(p, &c), desired_worker(p, &w));
-	json_array_foreach(waves, i, wave)
-		json_array_foreach(wave, k, obj)
+	json_array_foreach (waves, i, wave)
+		json_array_foreach (wave, k, obj)
 			stamp(obj);
 	*out_waves = TAKE(waves);
 	return 0;
@@ -133,9 +141,10 @@ const json_t *desired_find(const json_t *waves, const char *kind, const char *na
 	size_t i, k;
 	json_t *wave, *obj;
 
-	json_array_foreach(waves, i, wave) {
-		json_array_foreach(wave, k, obj) {
-			if (streq(jx_str(obj, "kind"), kind) && streq(jx_str(obj, "metadata.name"), name))
+	json_array_foreach (waves, i, wave) {
+		json_array_foreach (wave, k, obj) {
+			if (streq(jx_str(obj, "kind"), kind) &&
+			    streq(jx_str(obj, "metadata.name"), name))
 				return obj;
 		}
 	}

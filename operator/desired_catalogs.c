@@ -10,11 +10,12 @@ int catalog_texts(json_t **out, const struct presto *p, struct err *e)
 	const char *name;
 	json_t *text;
 
-	jx_foreach(p->additional_catalogs, name, text) {
+	jx_foreach (p->additional_catalogs, name, text) {
 		autofree char *file = xasprintf("%s.properties", name);
 
 		if (!json_is_string(text))
-			return err_set(e, ERR_INVALID, "spec.additionalCatalogs.%s: must be a text", name);
+			return err_set(e, ERR_INVALID, "spec.additionalCatalogs.%s: must be a text",
+				       name);
 		json_object_set(texts, file, text);
 	}
 	*out = TAKE(texts);
@@ -25,7 +26,8 @@ int desired_catalogs(json_t **out, const struct presto *p, const json_t *texts, 
 {
 	autojson json_t *map = NULL;
 	char name[NAME_SIZE];
-	json_t *copy = json_copy((json_t *)(uintptr_t)texts); /* jansson takes no const; it is only read */
+	json_t *copy = json_copy(
+		(json_t *)(uintptr_t)texts); /* jansson takes no const; it is only read */
 
 	name_child(name, "presto-catalog", p->cluster);
 	map = desired_object("v1", "ConfigMap", name, p, ROLE_CATALOGS);

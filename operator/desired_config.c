@@ -12,10 +12,11 @@
 #include "operator/desired_parts.h"
 #include "operator/properties.h"
 
-#define GIB             ((int64_t)1 << 30)
-#define CONFIG_MAX      ((1u << 20) - (16u << 10)) /* the API server takes 1 MiB with names and metadata */
-#define BIG_HEAP        (8 * GIB)
-#define SIZE_TEXT       32 /* room for a number or a token */
+#define GIB ((int64_t)1 << 30)
+#define CONFIG_MAX \
+	((1u << 20) - (16u << 10)) /* the API server takes 1 MiB with names and metadata */
+#define BIG_HEAP  (8 * GIB)
+#define SIZE_TEXT 32 /* room for a number or a token */
 
 /* The four sizes as texts: numbers, or tokens which the agent fills in on a node whose memory we do not know. */
 struct sizes {
@@ -42,7 +43,8 @@ static int sizes_of(struct sizes *out, const struct presto *p, enum role role, s
 		*out = s;
 		return 0;
 	}
-	if (quantity_to_bytes(&bytes, allocation, e) < 0 || memory_plan_of(&plan, bytes, &p->ratios, e) < 0)
+	if (quantity_to_bytes(&bytes, allocation, e) < 0 ||
+	    memory_plan_of(&plan, bytes, &p->ratios, e) < 0)
 		return err_wrap(e, "spec.%s.memoryAllocation", role_name(role));
 	s.big_heap = plan.xmx >= BIG_HEAP;
 	snprintf(s.xmx, sizeof(s.xmx), "%" PRId64 "m", plan.xmx >> 20);
@@ -53,7 +55,8 @@ static int sizes_of(struct sizes *out, const struct presto *p, enum role role, s
 	return 0;
 }
 
-static int config_properties(char **out, const struct presto *p, enum role role, const struct sizes *s, struct err *e)
+static int config_properties(char **out, const struct presto *p, enum role role,
+			     const struct sizes *s, struct err *e)
 {
 	/* Other values of these make a node that nothing can reach, or two coordinators. */
 	static const char *const fixed[] = {"coordinator", "http-server.http.port"};
@@ -64,22 +67,27 @@ static int config_properties(char **out, const struct presto *p, enum role role,
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++) {
 		if (!properties_has(theirs, fixed[i]))
 			continue;
-		err_set(e, ERR_INVALID, "spec.%s.additionalProperties: %s is set by the operator", role_name(role), fixed[i]);
-		return err_hint(e, "leave that line out");
+		err_set(e, ERR_INVALID, "spec.%s.additionalProperties: %s is set by the operator",
+			role_name(role), fixed[i]);
+		err_hint(e, "leave that line out");
+		return -1;
 	}
 	desired_service_name(service, p);
 	buf_fit(&b, "coordinator=%s\n", role == COORDINATOR ? "true" : "false");
 	buf_fit(&b, "http-server.http.port=%d\n", PRESTO_PORT);
 	if (role == COORDINATOR) {
 		/* Its own address, so that a second pod of a Recreate gone wrong never announces itself to the first. */
-		buf_fit(&b, "node-scheduler.include-coordinator=false\ndiscovery-server.enabled=true\n"
-			    "discovery.uri=http://127.0.0.1:%d\n", PRESTO_PORT);
+		buf_fit(&b,
+			"node-scheduler.include-coordinator=false\ndiscovery-server.enabled=true\n"
+			"discovery.uri=http://127.0.0.1:%d\n",
+			PRESTO_PORT);
 	} else {
 		buf_fit(&b, "discovery.uri=http://%s:%d\n", service, PRESTO_PORT);
 		buf_fit(&b, "shutdown.grace-period=%ds\n", p->worker_shutdown_grace);
 	}
 	buf_fit(&b, "query.max-memory=%s\nquery.max-memory-per-node=%s\n", s->query_max, s->user);
-	buf_fit(&b, "query.max-total-memory-per-node=%s\nmemory.heap-headroom-per-node=%s\n", s->total, s->headroom);
+	buf_fit(&b, "query.max-total-memory-per-node=%s\nmemory.heap-headroom-per-node=%s\n",
+		s->total, s->headroom);
 	if (properties_merge(out, buf_str(&b), theirs, e) < 0)
 		return err_wrap(e, "spec.%s.additionalProperties", role_name(role));
 	return 0;
@@ -94,7 +102,8 @@ static bool other_collector(const char *lines)
 	for (const char *at = strstr(lines, "-XX:+Use"); at; at = strstr(at + 1, "-XX:+Use")) {
 		size_t len = strcspn(at, " \t\r\n");
 
-		if (len > 2 && strncmp(at + len - 2, "GC", 2) == 0 && strncmp(at, "-XX:+UseG1GC", len) != 0)
+		if (len > 2 && strncmp(at + len - 2, "GC", 2) == 0 &&
+		    strncmp(at, "-XX:+UseG1GC", len) != 0)
 			return true;
 	}
 	return false;
@@ -106,11 +115,14 @@ static int jvm_config(char **out, const struct presto *p, const struct sizes *s,
 	const char *line = p->additional_jvm_config, *end;
 	bool g1 = !other_collector(line); /* java refuses to start with two */
 
-	buf_fit(&b, "-server\n-Xmx%s\n-XX:-UseBiasedLocking\n%s", s->xmx, g1 ? "-XX:+UseG1GC\n" : "");
+	buf_fit(&b, "-server\n-Xmx%s\n-XX:-UseBiasedLocking\n%s", s->xmx,
+		g1 ? "-XX:+UseG1GC\n" : "");
 	if (s->big_heap)
-		buf_fit(&b, "%s-XX:ReservedCodeCacheSize=512M\n", g1 ? "-XX:G1HeapRegionSize=32M\n" : "");
-	buf_fit(&b, "-XX:+ExplicitGCInvokesConcurrent\n-XX:+ExitOnOutOfMemoryError\n-XX:+UseGCOverheadLimit\n"
-		    "-Djdk.attach.allowAttachSelf=true\n-Djdk.nio.maxCachedBufferSize=2000000\n");
+		buf_fit(&b, "%s-XX:ReservedCodeCacheSize=512M\n",
+			g1 ? "-XX:G1HeapRegionSize=32M\n" : "");
+	buf_fit(&b,
+		"-XX:+ExplicitGCInvokesConcurrent\n-XX:+ExitOnOutOfMemoryError\n-XX:+UseGCOverheadLimit\n"
+		"-Djdk.attach.allowAttachSelf=true\n-Djdk.nio.maxCachedBufferSize=2000000\n");
 	for (; *line; line = *end ? end + 1 : end) {
 		size_t len;
 
@@ -137,8 +149,10 @@ static char *memory_properties(const struct presto *p, struct err *e)
 		err_wrap(e, "spec.memory.nodeMemoryHeadroom");
 		return NULL;
 	}
-	return xasprintf("node-memory-headroom=%" PRId64 "\nxmx-ratio=%.6g\nheap-headroom-ratio=%.6g\n"
-			 "query-max-total-ratio=%.6g\n", headroom, p->ratios.xmx_to_total, p->ratios.heap_headroom,
+	return xasprintf("node-memory-headroom=%" PRId64
+			 "\nxmx-ratio=%.6g\nheap-headroom-ratio=%.6g\n"
+			 "query-max-total-ratio=%.6g\n",
+			 headroom, p->ratios.xmx_to_total, p->ratios.heap_headroom,
 			 p->ratios.query_max_total_per_node);
 }
 
@@ -151,7 +165,8 @@ static struct etc_file *find(const struct etc_files *f, const char *name)
 	return NULL;
 }
 
-static void put(struct etc_files *f, char *key, const char *name, char *bytes, size_t len, bool binary)
+static void put(struct etc_files *f, char *key, const char *name, char *bytes, size_t len,
+		bool binary)
 {
 	struct etc_file *file = find(f, name);
 
@@ -175,19 +190,23 @@ static bool key_ok(const char *name)
 {
 	size_t len = strlen(name);
 
-	return len > 0 && len <= 240 && strspn(name, "-._ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") == len &&
+	return len > 0 && len <= 240 &&
+	       strspn(name, "-._ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") ==
+		       len &&
 	       name[0] != '.';
 }
 
 /* Files of the user's, the same for both roles. */
 static int put_extra(struct etc_files *f, const json_t *files, bool binary, struct err *e)
 {
-	static const char *const ours[] = {"config.properties", "jvm.config", "node.properties", "memory.properties"};
-	const char *field = binary ? "spec.additionalEtcPrestoBinaryFiles" : "spec.additionalEtcPrestoTextFiles";
+	static const char *const ours[] = {"config.properties", "jvm.config", "node.properties",
+					   "memory.properties"};
+	const char *field = binary ? "spec.additionalEtcPrestoBinaryFiles"
+				   : "spec.additionalEtcPrestoTextFiles";
 	const char *name;
 	json_t *value;
 
-	jx_foreach(files, name, value) {
+	jx_foreach (files, name, value) {
 		const char *text = json_string_value(value);
 		char *bytes = NULL;
 		size_t len = 0;
@@ -195,19 +214,25 @@ static int put_extra(struct etc_files *f, const json_t *files, bool binary, stru
 		if (!text)
 			return err_set(e, ERR_INVALID, "%s.%s: must be a text", field, name);
 		if (!key_ok(name))
-			return err_set(e, ERR_INVALID, "%s: \"%.80s\" is not a file name of letters, digits, '-', '_' and '.'",
-				       field, name);
+			return err_set(
+				e, ERR_INVALID,
+				"%s: \"%.80s\" is not a file name of letters, digits, '-', '_' and '.'",
+				field, name);
 		for (size_t i = 0; i < ARRAY_LEN(ours); i++) {
 			if (!streq(name, ours[i]))
 				continue;
-			err_set(e, ERR_INVALID, "%s.%s: this file is written by the operator", field, name);
-			return err_hint(e, "use additionalProperties or additionalJvmConfigProperties");
+			err_set(e, ERR_INVALID, "%s.%s: this file is written by the operator",
+				field, name);
+			return err_hint(
+				e, "use additionalProperties or additionalJvmConfigProperties");
 		}
 		if (find(f, name) && strcmp(name, "log.properties") != 0)
-			return err_set(e, ERR_INVALID, "%s.%s: is among the text files too", field, name);
+			return err_set(e, ERR_INVALID, "%s.%s: is among the text files too", field,
+				       name);
 		if (binary && base64_decode(&bytes, &len, text, e) < 0)
 			return err_wrap(e, "%s.%s", field, name);
-		put(f, xasprintf("etc.%s", name), name, binary ? bytes : xstrdup(text), binary ? len : strlen(text), binary);
+		put(f, xasprintf("etc.%s", name), name, binary ? bytes : xstrdup(text),
+		    binary ? len : strlen(text), binary);
 	}
 	return 0;
 }
@@ -229,7 +254,8 @@ int etc_files_of(struct etc_files *out, const struct presto *p, enum role role, 
 	if (jvm_config(&text, p, &sizes, e) < 0)
 		return -1;
 	put_text(&f, role, "jvm.config", text);
-	put_text(&f, role, "node.properties", xasprintf("node.environment=%s\nnode.data-dir=%s\n", p->env, AGENT_DATA_DIR));
+	put_text(&f, role, "node.properties",
+		 xasprintf("node.environment=%s\nnode.data-dir=%s\n", p->env, AGENT_DATA_DIR));
 	put_text(&f, role, "log.properties", xstrdup("io.prestosql=INFO\n"));
 	if (sizes.whole_node) {
 		text = memory_properties(p, e);
@@ -237,7 +263,8 @@ int etc_files_of(struct etc_files *out, const struct presto *p, enum role role, 
 			return -1;
 		put_text(&f, role, "memory.properties", text);
 	}
-	if (put_extra(&f, p->etc_text_files, false, e) < 0 || put_extra(&f, p->etc_binary_files, true, e) < 0)
+	if (put_extra(&f, p->etc_text_files, false, e) < 0 ||
+	    put_extra(&f, p->etc_binary_files, true, e) < 0)
 		return -1;
 	qsort(f.list, f.n, sizeof(*f.list), by_name);
 	*out = f;
@@ -262,7 +289,8 @@ static void add_files(json_t *data, json_t *binary, const struct etc_files *f)
 		const struct etc_file *file = &f->list[i];
 		autofree char *text = file->binary ? base64_encode(file->bytes, file->len) : NULL;
 
-		json_object_set_new(file->binary ? binary : data, file->key, json_string(text ? text : file->bytes));
+		json_object_set_new(file->binary ? binary : data, file->key,
+				    json_string(text ? text : file->bytes));
 	}
 }
 
@@ -296,11 +324,12 @@ int config_fits(const json_t *map, const char *what, struct err *e)
 		const char *key;
 		json_t *value;
 
-		jx_foreach(jx_get(map, sections[i]), key, value)
+		jx_foreach (jx_get(map, sections[i]), key, value)
 			total += strlen(key) + json_string_length(value);
 	}
 	if (total <= CONFIG_MAX)
 		return 0;
-	err_set(e, ERR_INVALID, "%s: %zu bytes, more than the %u that fit into a ConfigMap", what, total, CONFIG_MAX);
+	err_set(e, ERR_INVALID, "%s: %zu bytes, more than the %u that fit into a ConfigMap", what,
+		total, CONFIG_MAX);
 	return err_hint(e, "put large files into the image, or into a volume");
 }

@@ -14,8 +14,8 @@ const char *role_name(enum role role);
 const struct presto_node *role_node(const struct presto *p, enum role role);
 
 /* desired_object - apiVersion, kind and metadata (namespace, labels, controller reference). Owned. */
-json_t *desired_object(const char *api_version, const char *kind, const char *name, const struct presto *p,
-		       const char *role);
+json_t *desired_object(const char *api_version, const char *kind, const char *name,
+		       const struct presto *p, const char *role);
 /* desired_labels - instance, role and managed-by. desired_selector - instance and role only. Owned. */
 json_t *desired_labels(const struct presto *p, const char *role);
 json_t *desired_selector(const struct presto *p, const char *role);
@@ -26,16 +26,20 @@ json_t *pack(const char *fmt, ...);
 
 /* One file that a role reads, with its place in the ConfigMap. */
 struct etc_file {
-	char *name;    /* "config.properties" */
-	char *key;     /* "worker.config.properties", "etc.rules.json" */
-	char *bytes;   /* text, or decoded */
+	char *name;  /* "config.properties" */
+	char *key;   /* "worker.config.properties", "etc.rules.json" */
+	char *bytes; /* text, or decoded */
 	size_t len;
 	bool binary;
 };
-struct etc_files { struct etc_file *list; size_t n; }; /* sorted by name */
+struct etc_files {
+	struct etc_file *list;
+	size_t n;
+}; /* sorted by name */
 
 /* desired_config.c: the etc/ files of a role, without the catalogs. */
-int etc_files_of(struct etc_files *out, const struct presto *p, enum role role, struct err *e) MUST_CHECK;
+int etc_files_of(struct etc_files *out, const struct presto *p, enum role role,
+		 struct err *e) MUST_CHECK;
 void etc_files_release(struct etc_files *f);
 /* desired_config - the ConfigMap with the files of both roles. */
 int desired_config(json_t **out, const struct presto *p, const struct etc_files *coordinator,
@@ -46,17 +50,19 @@ int config_fits(const json_t *map, const char *what, struct err *e) MUST_CHECK;
 /* desired_catalogs.c */
 /* catalog_texts - "tpch.properties" -> text, the built-in ones and the user's. Owned. */
 int catalog_texts(json_t **out, const struct presto *p, struct err *e) MUST_CHECK;
-int desired_catalogs(json_t **out, const struct presto *p, const json_t *texts, struct err *e) MUST_CHECK;
+int desired_catalogs(json_t **out, const struct presto *p, const json_t *texts,
+		     struct err *e) MUST_CHECK;
 
 /* desired_checksum - of what a role reads, as the agent computes it from the mounted files. */
-void desired_checksum(char out[SHA256_HEX_SIZE], const struct etc_files *etc, const json_t *catalogs);
+void desired_checksum(char out[SHA256_HEX_SIZE], const struct etc_files *etc,
+		      const json_t *catalogs);
 
 /* desired_pod.c: the pod template of a role. */
 struct pod_ctx {
 	enum role role;
 	const struct etc_files *etc;
 	const json_t *catalogs;
-	const char *agent_image;        /* for a template that is new or changed */
+	const char *agent_image; /* for a template that is new or changed */
 	const struct desired_live *live;
 };
 /* desired_deployment - a Deployment without replicas and strategy, which desired_{coordinator,worker}.c add. */

@@ -11,7 +11,8 @@ json_t *desired_worker(const struct presto *p, const struct pod_ctx *ctx)
 	 * (which the Deployment controller sees to), so two and more never go to zero. A single worker has a gap
 	 * during a roll: queries wait for it. A percentage does not depend on worker.count, nor on who scales.
 	 */
-	json_object_set_new(spec, "strategy", pack("{s:s, s:{s:i, s:s}}", "type", "RollingUpdate", "rollingUpdate",
-						   "maxSurge", 0, "maxUnavailable", "25%"));
+	json_object_set_new(spec, "strategy",
+			    pack("{s:s, s:{s:i, s:s}}", "type", "RollingUpdate", "rollingUpdate",
+				 "maxSurge", 0, "maxUnavailable", "25%"));
 	return deployment;
 }

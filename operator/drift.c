@@ -6,9 +6,13 @@
 #include "base/quantity.h"
 
 /* Lists that the API server merges by a key; all others are compared element by element. */
-static const struct { const char *list, *key; } keyed[] = {
-	{"containers", "name"}, {"initContainers", "name"}, {"volumes", "name"}, {"env", "name"},
-	{"volumeMounts", "mountPath"}, {"ownerReferences", "uid"}, {"imagePullSecrets", "name"},
+static const struct {
+	const char *list, *key;
+} keyed[] = {
+	{"containers", "name"},        {"initContainers", "name"},
+	{"volumes", "name"},           {"env", "name"},
+	{"volumeMounts", "mountPath"}, {"ownerReferences", "uid"},
+	{"imagePullSecrets", "name"},
 };
 
 static const char *list_key(const char *list, const json_t *items)
@@ -51,7 +55,8 @@ struct walk {
 	size_t len;
 };
 
-static bool covers(struct walk *w, const char *name, const char *parent, const json_t *want, const json_t *live);
+static bool covers(struct walk *w, const char *name, const char *parent, const json_t *want,
+		   const json_t *live);
 
 static size_t enter(struct walk *w, const char *name)
 {
@@ -73,7 +78,7 @@ static bool covers_object(struct walk *w, const char *name, const json_t *want, 
 	const char *key;
 	json_t *v;
 
-	jx_foreach(want, key, v) {
+	jx_foreach (want, key, v) {
 		size_t old = enter(w, key);
 
 		if (!covers(w, key, name, v, jx_get(live, key)))
@@ -115,7 +120,8 @@ static const char *quantity_text(char out[32], const json_t *v)
 	return out;
 }
 
-static bool covers(struct walk *w, const char *name, const char *parent, const json_t *want, const json_t *live)
+static bool covers(struct walk *w, const char *name, const char *parent, const json_t *want,
+		   const json_t *live)
 {
 	char a[32], b[32];
 
@@ -125,13 +131,14 @@ static bool covers(struct walk *w, const char *name, const char *parent, const j
 		return json_is_object(live) && covers_object(w, name, want, live);
 	if (json_is_array(want))
 		return covers_list(w, name, want, live);
-	if ((is_quantity_map(parent) || streq(name, "sizeLimit")) && !json_is_object(live) && !json_is_array(live))
+	if ((is_quantity_map(parent) || streq(name, "sizeLimit")) && !json_is_object(live) &&
+	    !json_is_array(live))
 		return quantity_equal(quantity_text(a, want), quantity_text(b, live));
 	if (json_is_number(want) && json_is_number(live))
-		return json_is_integer(want) && json_is_integer(live) ?
-			       json_integer_value(want) == json_integer_value(live) :
-			       !(json_number_value(want) < json_number_value(live)) &&
-				       !(json_number_value(want) > json_number_value(live));
+		return json_is_integer(want) && json_is_integer(live)
+			       ? json_integer_value(want) == json_integer_value(live)
+			       : !(json_number_value(want) < json_number_value(live)) &&
+					 !(json_number_value(want) > json_number_value(live));
 	return json_equal(want, live) || (says_nothing(want) && says_nothing(live));
 }
 
@@ -148,7 +155,7 @@ bool drift_covers(const json_t *want, const json_t *live, char *path, size_t pat
 	const char *key;
 	json_t *v;
 
-	jx_foreach(want, key, v) {
+	jx_foreach (want, key, v) {
 		if (is_type(key))
 			continue;
 		enter(&w, key);
@@ -172,7 +179,7 @@ static json_t *restrict_to(const char *name, const json_t *want, const json_t *l
 		return json_null();
 	if (json_is_object(want) && json_is_object(live)) {
 		out = json_object();
-		jx_foreach(want, key, v)
+		jx_foreach (want, key, v)
 			json_object_set_new(out, key, restrict_to(key, v, jx_get(live, key)));
 		return out;
 	}
@@ -182,7 +189,8 @@ static json_t *restrict_to(const char *name, const json_t *want, const json_t *l
 		for (size_t i = 0; i < json_array_size(want); i++) {
 			const json_t *item = json_array_get(want, i);
 
-			json_array_append_new(out, restrict_to("", item, find_keyed(live, key, item)));
+			json_array_append_new(out,
+					      restrict_to("", item, find_keyed(live, key, item)));
 		}
 		return out;
 	}
@@ -209,7 +217,7 @@ json_t *drift_foreign(const json_t *want, const json_t *live)
 		const char *key;
 		json_t *v, *nulls = json_object();
 
-		jx_foreach(jx_get(live, sections[i]), key, v) {
+		jx_foreach (jx_get(live, sections[i]), key, v) {
 			if (v && !jx_get(jx_get(want, sections[i]), key))
 				json_object_set_new(nulls, key, json_null());
 		}

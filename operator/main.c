@@ -19,7 +19,8 @@ struct options {
 	bool json, debug;
 };
 
-struct operator {
+struct operator
+{
 	struct options o;
 	struct loop *loop;
 	struct k8s *k;
@@ -32,14 +33,26 @@ struct operator {
 	struct err fatal;
 };
 
-enum { OPT_KUBECONFIG = 256, OPT_CONTEXT, OPT_METRICS, OPT_FORMAT, OPT_NAMESPACE, OPT_IMAGE, OPT_DEBUG };
+enum {
+	OPT_KUBECONFIG = 256,
+	OPT_CONTEXT,
+	OPT_METRICS,
+	OPT_FORMAT,
+	OPT_NAMESPACE,
+	OPT_IMAGE,
+	OPT_DEBUG
+};
 
 static const struct argp_option options[] = {
-	{"kubeconfig", OPT_KUBECONFIG, "FILE", 0, "Run outside of the cluster, with this kubeconfig", 0},
+	{"kubeconfig", OPT_KUBECONFIG, "FILE", 0,
+	 "Run outside of the cluster, with this kubeconfig", 0},
 	{"context", OPT_CONTEXT, "NAME", 0, "Its context, instead of the current one", 0},
-	{"namespace", OPT_NAMESPACE, "NAME", 0, "Watch this namespace ($WATCH_NAMESPACE; empty: all)", 0},
-	{"image", OPT_IMAGE, "IMAGE", 0, "Image that pods take the agent from ($OPERATOR_IMAGE)", 0},
-	{"metrics-addr", OPT_METRICS, "ADDRESS", 0, "Where health and metrics are served (:8081); \"\" serves none", 0},
+	{"namespace", OPT_NAMESPACE, "NAME", 0,
+	 "Watch this namespace ($WATCH_NAMESPACE; empty: all)", 0},
+	{"image", OPT_IMAGE, "IMAGE", 0, "Image that pods take the agent from ($OPERATOR_IMAGE)",
+	 0},
+	{"metrics-addr", OPT_METRICS, "ADDRESS", 0,
+	 "Where health and metrics are served (:8081); \"\" serves none", 0},
 	{"log-format", OPT_FORMAT, "FORMAT", 0, "text (default) or json", 0},
 	{"debug", OPT_DEBUG, NULL, 0, "Log more", 0},
 	{0},
@@ -86,7 +99,7 @@ static void print_version(FILE *out, struct argp_state *state UNUSED)
 	fprintf(out, "presto-operator %s (%s)\n", version_text, version_commit);
 }
 
-static int connect_api(struct operator *op, struct err *e)
+static int connect_api(struct operator* op, struct err *e)
 {
 	struct k8s_config config = {0};
 	AUTO(kubeconfig_freep) struct kubeconfig *file = NULL;
@@ -94,7 +107,8 @@ static int connect_api(struct operator *op, struct err *e)
 	const struct k8s_opts opts = {.user_agent = agent};
 
 	if (op->o.kubeconfig || op->o.context) {
-		if (kubeconfig_load(&file, op->o.kubeconfig, e) < 0 || kubeconfig_resolve(&config, file, op->o.context, e) < 0)
+		if (kubeconfig_load(&file, op->o.kubeconfig, e) < 0 ||
+		    kubeconfig_resolve(&config, file, op->o.context, e) < 0)
 			return -1;
 	} else if (k8s_config_in_cluster(&config, NULL, e) < 0) {
 		return err_hint(e, "outside of a cluster, give --kubeconfig FILE");
@@ -104,7 +118,7 @@ static int connect_api(struct operator *op, struct err *e)
 
 static void enqueue(const char *key, void *arg)
 {
-	struct operator *op = arg;
+	struct operator* op = arg;
 
 	workqueue_add(op->queue, key);
 }
@@ -121,9 +135,10 @@ static void trim(void *arg UNUSED)
 	malloc_trim(0);
 }
 
-static int setup(struct operator *op, struct err *e)
+static int setup(struct operator* op, struct err *e)
 {
-	const struct view_opts view = {.ns = op->o.ns, .agent_image = op->o.image, .changed = enqueue, .arg = op};
+	const struct view_opts view = {
+		.ns = op->o.ns, .agent_image = op->o.image, .changed = enqueue, .arg = op};
 	struct reconciler *r = &op->reconciler;
 
 	if (loop_new(&op->loop, e) < 0 || loop_signals(op->loop, e) < 0 || connect_api(op, e) < 0)
@@ -131,16 +146,18 @@ static int setup(struct operator *op, struct err *e)
 	op->queue = workqueue_new(op->loop);
 	op->trim = loop_timer_new(op->loop, trim, NULL);
 	r->events = events_new(op->k, "presto-operator", op->o.pod);
-	if (poller_new(&r->poller, op->loop, enqueue, op, e) < 0 || view_new(&r->view, op->k, &view, e) < 0)
+	if (poller_new(&r->poller, op->loop, enqueue, op, e) < 0 ||
+	    view_new(&r->view, op->k, &view, e) < 0)
 		return -1;
 	r->applier = (struct applier){.k = op->k, .view = r->view};
-	op->server = (struct server){.reconciler = r, .queue = op->queue, .counters = &op->counters};
+	op->server = (struct server){
+		.reconciler = r, .queue = op->queue, .counters = &op->counters};
 	if (*op->o.address && server_start(&op->server, op->loop, op->o.address, e) < 0)
 		return err_wrap(e, "health and metrics");
 	return 0;
 }
 
-static void teardown(struct operator *op)
+static void teardown(struct operator* op)
 {
 	server_stop(&op->server);
 	view_free(op->reconciler.view);
@@ -152,7 +169,7 @@ static void teardown(struct operator *op)
 	loop_free(op->loop);
 }
 
-static void one(struct operator *op, const char *key)
+static void one(struct operator* op, const char *key)
 {
 	struct reconcile_result res = {0};
 	struct err e = ERR_INIT;
@@ -177,7 +194,7 @@ static void one(struct operator *op, const char *key)
 /* The outer level of the loop: the only place from which anything waits. */
 static void turn(void *arg)
 {
-	struct operator *op = arg;
+	struct operator* op = arg;
 	const char *key;
 
 	if (view_step(op->reconciler.view, &op->fatal) < 0) {
@@ -188,7 +205,8 @@ static void turn(void *arg)
 		return;
 	if (!op->synced) {
 		op->synced = true;
-		log_info(NULL, "watching %zu Presto resource(s) in %s", view_cr_count(op->reconciler.view),
+		log_info(NULL, "watching %zu Presto resource(s) in %s",
+			 view_cr_count(op->reconciler.view),
 			 op->o.ns && *op->o.ns ? op->o.ns : "all namespaces");
 		view_each_cr(op->reconciler.view, enqueue_each, op);
 		loop_timer_after(op->trim, TRIM_AFTER);
@@ -207,7 +225,7 @@ static const char *env_or(const char *name, const char *fallback)
 	return value ? value : fallback;
 }
 
-static int run(struct operator *op, struct err *e)
+static int run(struct operator* op, struct err *e)
 {
 	if (!*op->o.image) {
 		err_set(e, ERR_INVALID, "no image to take the agent from");
@@ -225,10 +243,14 @@ static int run(struct operator *op, struct err *e)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {.options = options, .parser = parse,
-					 .doc = "Makes a Kubernetes cluster look like its Presto resources."};
-	struct operator op = {.o = {.ns = env_or("WATCH_NAMESPACE", ""), .image = env_or("OPERATOR_IMAGE", ""),
-				    .pod = env_or("POD_NAME", "presto-operator"), .address = ":8081"}};
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse,
+		.doc = "Makes a Kubernetes cluster look like its Presto resources."};
+	struct operator op = {.o = {.ns = env_or("WATCH_NAMESPACE", ""),
+				    .image = env_or("OPERATOR_IMAGE", ""),
+				    .pod = env_or("POD_NAME", "presto-operator"),
+				    .address = ":8081"}};
 	struct err e = ERR_INIT;
 	int rc;
 

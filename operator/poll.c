@@ -10,20 +10,20 @@
 #include "presto/presto.h"
 #include "presto/sql.h"
 
-#define FAST      (1 * NS_SEC)
-#define SLOWEST   (5 * NS_SEC)  /* while progressing, with many clusters at once */
-#define SPREAD    (20 * NS_MS)  /* per cluster that is polled fast */
-#define STEADY    (30 * NS_SEC)
-#define TIMEOUT   (4 * NS_SEC)
+#define FAST       (1 * NS_SEC)
+#define SLOWEST    (5 * NS_SEC) /* while progressing, with many clusters at once */
+#define SPREAD     (20 * NS_MS) /* per cluster that is polled fast */
+#define STEADY     (30 * NS_SEC)
+#define TIMEOUT    (4 * NS_SEC)
 #define ANSWER_MAX (64u << 10)
-#define LOST      3             /* failures after which an old answer counts no more */
+#define LOST       3 /* failures after which an old answer counts no more */
 
 struct target {
 	struct poller *p;
 	char *key;
 	char ip[46];
 	bool fast;
-	bool whole;   /* the last answer told all: it need not ask /v1/info again */
+	bool whole; /* the last answer told all: it need not ask /v1/info again */
 	struct poll_answer answer;
 	struct poll_answer next; /* with what /v1/info said, until /v1/cluster completes it */
 	struct loop_timer *timer;
@@ -72,8 +72,8 @@ static void settle(struct target *t, const struct poll_answer *now)
 {
 	const struct poll_answer old = t->answer;
 	bool lost = now->failures == LOST || now->failures == 2 * LOST;
-	bool other = now->asked != old.asked || now->starting != old.starting || now->active != old.active ||
-		     strcmp(now->version, old.version) != 0 || lost;
+	bool other = now->asked != old.asked || now->starting != old.starting ||
+		     now->active != old.active || strcmp(now->version, old.version) != 0 || lost;
 
 	t->answer = *now;
 	loop_timer_after(t->timer, pause_of(t));
@@ -108,20 +108,28 @@ static void on_cluster(struct http_resp *r, struct err *e, void *arg)
 	now.failures = 0;
 	now.asked = true;
 	/* Newer engines want a login here: whether workers have joined then has to be seen from their pods. */
-	now.active = r->status == 200 && presto_cluster_decode(&cluster, buf_str(&r->body), r->body.len, &bad) == 0 ?
-			     cluster.active_workers : -1;
+	now.active = r->status == 200 && presto_cluster_decode(&cluster, buf_str(&r->body),
+							       r->body.len, &bad) == 0
+			     ? cluster.active_workers
+			     : -1;
 	t->whole = true;
 	settle(t, &now);
 }
 
 static void send(struct target *t, const char *path, http_done_fn *fn)
 {
-	static const char *const headers[] = {"Connection: close", "X-Presto-User: presto-operator", NULL};
-	struct http_req q = {.method = "GET", .url = t->url, .headers = headers, .timeout = TIMEOUT, .max_body = ANSWER_MAX};
+	static const char *const headers[] = {"Connection: close", "X-Presto-User: presto-operator",
+					      NULL};
+	struct http_req q = {.method = "GET",
+			     .url = t->url,
+			     .headers = headers,
+			     .timeout = TIMEOUT,
+			     .max_body = ANSWER_MAX};
 	bool six = strchr(t->ip, ':') != NULL;
 	struct err e = ERR_INIT;
 
-	snprintf(t->url, sizeof(t->url), "http://%s%s%s:%d%s", six ? "[" : "", t->ip, six ? "]" : "", PRESTO_PORT, path);
+	snprintf(t->url, sizeof(t->url), "http://%s%s%s:%d%s", six ? "[" : "", t->ip,
+		 six ? "]" : "", PRESTO_PORT, path);
 	t->p->requests++;
 	if (http_start(&t->call, t->p->http, &q, fn, t, &e) < 0)
 		failed(t);
@@ -135,7 +143,8 @@ static void on_info(struct http_resp *r, struct err *e, void *arg)
 	struct err bad = ERR_INIT;
 
 	http_call_free(TAKE(t->call));
-	if (e->code != ERR_OK || r->status != 200 || presto_info_decode(&info, buf_str(&r->body), r->body.len, &bad) < 0) {
+	if (e->code != ERR_OK || r->status != 200 ||
+	    presto_info_decode(&info, buf_str(&r->body), r->body.len, &bad) < 0) {
 		failed(t);
 		return;
 	}
@@ -165,9 +174,11 @@ static void ask(void *arg)
 		send(t, "/v1/info", on_info);
 }
 
-int poller_new(struct poller **out, struct loop *l, void (*changed)(const char *key, void *arg), void *arg, struct err *e)
+int poller_new(struct poller **out, struct loop *l, void (*changed)(const char *key, void *arg),
+	       void *arg, struct err *e)
 {
-	static const struct http_opts opts = {.proxy = "", .plain = HTTP_PLAIN_ANY, .user_agent = "presto-operator"};
+	static const struct http_opts opts = {
+		.proxy = "", .plain = HTTP_PLAIN_ANY, .user_agent = "presto-operator"};
 	struct poller *p = xcalloc(1, sizeof(*p));
 
 	p->loop = l;

@@ -10,16 +10,16 @@
 struct poller;
 
 struct poll_answer {
-	bool asked;       /* there has been an answer from this address */
+	bool asked; /* there has been an answer from this address */
 	bool starting;
-	int active;       /* workers that have joined; -1: this engine does not tell */
+	int active; /* workers that have joined; -1: this engine does not tell */
 	char version[64];
-	int failures;     /* in a row, since the last answer */
+	int failures; /* in a row, since the last answer */
 };
 
 /* @changed: the answer for this key is another one now; may only enqueue. */
-int poller_new(struct poller **out, struct loop *l, void (*changed)(const char *key, void *arg), void *arg,
-	       struct err *e) MUST_CHECK;
+int poller_new(struct poller **out, struct loop *l, void (*changed)(const char *key, void *arg),
+	       void *arg, struct err *e) MUST_CHECK;
 void poller_free(struct poller *p);
 /* poller_want - ask this address ("10.1.2.3") from now on, often while @progressing. Another address: from anew. */
 void poller_want(struct poller *p, const char *key, const char *ip, bool progressing);

@@ -57,14 +57,16 @@ static void deployment_facts(struct child *out, const json_t *obj)
 	const json_t *failure = obj_condition(obj, "ReplicaFailure");
 
 	out->agent_image = dup_or_null(obj_annotation(obj, ANNOTATION_AGENT_IMAGE));
-	copy(out->template_hash, sizeof(out->template_hash), obj_annotation(obj, ANNOTATION_TEMPLATE));
+	copy(out->template_hash, sizeof(out->template_hash),
+	     obj_annotation(obj, ANNOTATION_TEMPLATE));
 	out->observed = jx_int(obj, "status.observedGeneration") >= obj_generation(obj);
 	out->replicas = (int)jx_int(obj, "status.replicas");
 	out->updated = (int)jx_int(obj, "status.updatedReplicas");
 	out->ready = (int)jx_int(obj, "status.readyReplicas");
 	out->available = (int)jx_int(obj, "status.availableReplicas");
 	if (streq(jx_str(failure, "status"), "True"))
-		out->failure = xstrndup(jx_str_or(failure, "message", "pods cannot be made"), TROUBLE_MAX);
+		out->failure = xstrndup(jx_str_or(failure, "message", "pods cannot be made"),
+					TROUBLE_MAX);
 }
 
 int child_facts(struct child *out, enum child_kind kind, const json_t *obj)
@@ -76,7 +78,8 @@ int child_facts(struct child *out, enum child_kind kind, const json_t *obj)
 	copy(out->uid, sizeof(out->uid), obj_uid(obj));
 	copy(out->rv, sizeof(out->rv), obj_rv(obj));
 	out->deleting = obj_deleting(obj);
-	if (streq(jx_str(owner, "kind"), PRESTO_KIND) && starts_with(jx_str_or(owner, "apiVersion", ""), PRESTO_GROUP "/")) {
+	if (streq(jx_str(owner, "kind"), PRESTO_KIND) &&
+	    starts_with(jx_str_or(owner, "apiVersion", ""), PRESTO_GROUP "/")) {
 		copy(out->owner, sizeof(out->owner), jx_str(owner, "name"));
 		copy(out->owner_uid, sizeof(out->owner_uid), jx_str(owner, "uid"));
 	}
@@ -96,19 +99,21 @@ void child_release(void *entry)
 
 bool child_same(const struct child *a, const struct child *b)
 {
-	return streq(a->uid, b->uid) && streq(a->owner_uid, b->owner_uid) && streq(a->verified, b->verified) &&
-	       a->deleting == b->deleting && streq(a->foreign, b->foreign) && streq(a->agent_image, b->agent_image) &&
-	       streq(a->template_hash, b->template_hash) && a->observed == b->observed && a->replicas == b->replicas &&
-	       a->updated == b->updated && a->ready == b->ready && a->available == b->available &&
-	       streq(a->failure, b->failure);
+	return streq(a->uid, b->uid) && streq(a->owner_uid, b->owner_uid) &&
+	       streq(a->verified, b->verified) && a->deleting == b->deleting &&
+	       streq(a->foreign, b->foreign) && streq(a->agent_image, b->agent_image) &&
+	       streq(a->template_hash, b->template_hash) && a->observed == b->observed &&
+	       a->replicas == b->replicas && a->updated == b->updated && a->ready == b->ready &&
+	       a->available == b->available && streq(a->failure, b->failure);
 }
 
 /* Reasons that end only when somebody changes something. */
 static bool is_fatal(const char *reason)
 {
-	static const char *const fatal[] = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull",
-					    "CrashLoopBackOff", "CreateContainerConfigError", "CreateContainerError",
-					    "RunContainerError"};
+	static const char *const fatal[] = {"ImagePullBackOff",     "ErrImagePull",
+					    "InvalidImageName",     "ErrImageNeverPull",
+					    "CrashLoopBackOff",     "CreateContainerConfigError",
+					    "CreateContainerError", "RunContainerError"};
 
 	for (size_t i = 0; i < ARRAY_LEN(fatal); i++) {
 		if (streq(reason, fatal[i]))
@@ -135,7 +140,8 @@ static char *trouble_text(const char *reason, const char *message)
 /* The state of one container; true when it is worth telling. */
 static bool container_trouble(struct pod *out, const json_t *status)
 {
-	const json_t *waiting = jx_path(status, "state.waiting"), *last = jx_path(status, "lastState.terminated");
+	const json_t *waiting = jx_path(status, "state.waiting"),
+		     *last = jx_path(status, "lastState.terminated");
 	const char *reason = jx_str(waiting, "reason");
 	autofree char *exit = NULL;
 
@@ -147,8 +153,10 @@ static bool container_trouble(struct pod *out, const json_t *status)
 		reason = jx_str_or(waiting, "reason", "Error");
 	}
 	if (last)
-		exit = xasprintf("%s ended with %s, exit code %d, %d restart(s)", jx_str_or(status, "name", "container"),
-				 jx_str_or(last, "reason", "an error"), (int)jx_int(last, "exitCode"),
+		exit = xasprintf("%s ended with %s, exit code %d, %d restart(s)",
+				 jx_str_or(status, "name", "container"),
+				 jx_str_or(last, "reason", "an error"),
+				 (int)jx_int(last, "exitCode"),
 				 (int)jx_int(status, "restartCount"));
 	out->trouble = trouble_text(reason, exit ? exit : jx_str(waiting, "message"));
 	out->fatal = is_fatal(reason);
@@ -161,7 +169,8 @@ static void pod_trouble(struct pod *out, const json_t *obj)
 	const json_t *scheduled = obj_condition(obj, "PodScheduled");
 
 	if (streq(jx_str(scheduled, "status"), "False")) {
-		out->trouble = trouble_text(jx_str_or(scheduled, "reason", "Unschedulable"), jx_str(scheduled, "message"));
+		out->trouble = trouble_text(jx_str_or(scheduled, "reason", "Unschedulable"),
+					    jx_str(scheduled, "message"));
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
@@ -173,14 +182,16 @@ static void pod_trouble(struct pod *out, const json_t *obj)
 		}
 	}
 	if (streq(jx_str(obj, "status.phase"), "Failed"))
-		out->trouble = trouble_text(jx_str_or(obj, "status.reason", "Failed"), jx_str(obj, "status.message"));
+		out->trouble = trouble_text(jx_str_or(obj, "status.reason", "Failed"),
+					    jx_str(obj, "status.message"));
 }
 
 int pod_project(struct pod *out, const json_t *obj)
 {
 	const char *role = obj_label(obj, "role"), *instance = obj_label(obj, "instance");
 
-	if (!role || !instance || (strcmp(role, ROLE_WORKER) != 0 && strcmp(role, ROLE_COORDINATOR) != 0))
+	if (!role || !instance ||
+	    (strcmp(role, ROLE_WORKER) != 0 && strcmp(role, ROLE_COORDINATOR) != 0))
 		return -1;
 	copy(out->instance, sizeof(out->instance), instance);
 	out->worker = streq(role, ROLE_WORKER);
@@ -202,5 +213,6 @@ void pod_release(void *entry)
 bool pod_same(const struct pod *a, const struct pod *b)
 {
 	return streq(a->instance, b->instance) && a->worker == b->worker && a->ready == b->ready &&
-	       a->deleting == b->deleting && a->fatal == b->fatal && streq(a->ip, b->ip) && streq(a->trouble, b->trouble);
+	       a->deleting == b->deleting && a->fatal == b->fatal && streq(a->ip, b->ip) &&
+	       streq(a->trouble, b->trouble);
 }

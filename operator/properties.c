@@ -6,7 +6,10 @@
 
 #include "base/strmap.h"
 
-struct line { const char *at; size_t len; }; /* without the final newline, continued lines included */
+struct line {
+	const char *at;
+	size_t len;
+}; /* without the final newline, continued lines included */
 
 static bool is_blank(char c)
 {
@@ -68,7 +71,8 @@ static char *key_of(const struct line *l)
 		if (c == '\\' && i + 1 < l->len) {
 			c = l->at[++i];
 			if (c == '\n' || c == '\r') { /* carried on inside the key */
-				while (i + 1 < l->len && (is_blank(l->at[i + 1]) || l->at[i + 1] == '\n'))
+				while (i + 1 < l->len &&
+				       (is_blank(l->at[i + 1]) || l->at[i + 1] == '\n'))
 					i++;
 				continue;
 			}
@@ -91,7 +95,8 @@ static size_t number_lines(struct strmap *last, const char *text, size_t n)
 	return n;
 }
 
-static int add_last(struct buf *out, const struct strmap *last, const char *text, size_t *n, struct err *e)
+static int add_last(struct buf *out, const struct strmap *last, const char *text, size_t *n,
+		    struct err *e)
 {
 	struct line l;
 

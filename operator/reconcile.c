@@ -8,16 +8,18 @@
 #include "base/log.h"
 #include "operator/status.h"
 
-#define INVALID_AGAIN (300 * NS_SEC) /* an invalid resource waits for an edit; rarely, the rules have changed */
-#define TAKEN_AGAIN   (30 * NS_SEC)  /* nobody tells us when somebody else's object goes */
-#define LOST_POLLS    5
+#define INVALID_AGAIN \
+	(300 * NS_SEC) /* an invalid resource waits for an edit; rarely, the rules have changed */
+#define TAKEN_AGAIN (30 * NS_SEC) /* nobody tells us when somebody else's object goes */
+#define LOST_POLLS  5
 
 /* The pods of one cluster, by role. Texts are owned. */
 struct pods {
-	const char *ns, *cluster; /* looked for; ns is as long as it is in the key, up to its slash */
+	const char *ns,
+		*cluster; /* looked for; ns is as long as it is in the key, up to its slash */
 	size_t ns_len;
-	char ip[46];              /* of the coordinator's pod */
-	char *trouble[2];         /* per role, coordinator first */
+	char ip[46];      /* of the coordinator's pod */
+	char *trouble[2]; /* per role, coordinator first */
 	bool fatal[2];
 };
 
@@ -27,7 +29,8 @@ static bool look_at_pod(const char *key, const void *entry, void *arg)
 	const struct pod *pod = entry;
 	int role = pod->worker;
 
-	if (pod->deleting || strcmp(pod->instance, p->cluster) != 0 || strncmp(key, p->ns, p->ns_len + 1) != 0)
+	if (pod->deleting || strcmp(pod->instance, p->cluster) != 0 ||
+	    strncmp(key, p->ns, p->ns_len + 1) != 0)
 		return true;
 	if (!pod->worker && *pod->ip)
 		snprintf(p->ip, sizeof(p->ip), "%s", pod->ip);
@@ -45,8 +48,8 @@ static void pods_release(struct pods *p)
 	free(p->trouble[1]);
 }
 
-static struct role_facts role_facts(const struct view *v, const char *ns, const struct cr *cr, const char *prefix,
-				    const struct pods *pods, int role)
+static struct role_facts role_facts(const struct view *v, const char *ns, const struct cr *cr,
+				    const char *prefix, const struct pods *pods, int role)
 {
 	char name[NAME_SIZE];
 	autofree char *key = NULL;
@@ -71,11 +74,11 @@ static struct role_facts role_facts(const struct view *v, const char *ns, const 
 /* What one pass found out; everything owned is released at its end. */
 struct pass {
 	const char *key;
-	struct cr cr;          /* a copy: entries do not outlive a wait */
+	struct cr cr; /* a copy: entries do not outlive a wait */
 	char ns[NAME_SIZE];
-	json_t *resource;      /* parsed text, valid or not */
+	json_t *resource; /* parsed text, valid or not */
 	struct apply_report report;
-	struct err invalid;    /* ERR_OK: it can be used */
+	struct err invalid; /* ERR_OK: it can be used */
 	const char *invalid_reason;
 	char service[NAME_SIZE];
 	int desired;
@@ -90,10 +93,12 @@ static void pass_release(struct pass *p)
 
 static struct event_ref about(const struct pass *p)
 {
-	return (struct event_ref){PRESTO_API_VERSION, PRESTO_KIND, p->ns, obj_name(p->resource), p->cr.uid};
+	return (struct event_ref){PRESTO_API_VERSION, PRESTO_KIND, p->ns, obj_name(p->resource),
+				  p->cr.uid};
 }
 
-static void tell(struct reconciler *r, const struct pass *p, bool warning, const char *reason, const char *text)
+static void tell(struct reconciler *r, const struct pass *p, bool warning, const char *reason,
+		 const char *text)
 {
 	struct event_ref ref = about(p);
 
@@ -120,7 +125,8 @@ static int check_name(struct pass *p)
 
 	if (!known || streq(known, p->cr.cluster))
 		return 0;
-	err_set(&p->invalid, ERR_INVALID, "spec.nameOverride: the cluster is called %s and cannot become %s", known,
+	err_set(&p->invalid, ERR_INVALID,
+		"spec.nameOverride: the cluster is called %s and cannot become %s", known,
 		p->cr.cluster);
 	err_hint(&p->invalid, "undo the change, or delete the resource and create it anew");
 	p->invalid_reason = "NameChanged";
@@ -155,10 +161,14 @@ static int write_children(struct reconciler *r, struct pass *p, struct err *e)
 
 static json_t *new_status(struct reconciler *r, struct pass *p, const char *now)
 {
-	AUTO(pods_release) struct pods pods = {.ns = p->key, .ns_len = strlen(p->ns), .cluster = p->cr.cluster};
+	AUTO(pods_release)
+	struct pods pods = {.ns = p->key, .ns_len = strlen(p->ns), .cluster = p->cr.cluster};
 	struct poll_answer answer;
-	struct status_facts f = {.generation = p->cr.generation, .now = now, .old = jx_get(p->resource, "status"),
-				 .desired = p->desired, .taken = p->report.taken};
+	struct status_facts f = {.generation = p->cr.generation,
+				 .now = now,
+				 .old = jx_get(p->resource, "status"),
+				 .desired = p->desired,
+				 .taken = p->report.taken};
 	bool name_changed = streq(p->invalid_reason, "NameChanged");
 
 	view_each_pod(r->view, look_at_pod, &pods);
@@ -187,7 +197,10 @@ static json_t *new_status(struct reconciler *r, struct pass *p, const char *now)
 	return status;
 }
 
-struct telling { struct reconciler *r; const struct pass *p; };
+struct telling {
+	struct reconciler *r;
+	const struct pass *p;
+};
 
 static void tell_transition(bool warning, const char *reason, const char *message, void *arg)
 {
@@ -199,7 +212,8 @@ static void tell_transition(bool warning, const char *reason, const char *messag
 
 static int write_status(struct reconciler *r, struct pass *p, struct err *e)
 {
-	static const struct k8s_apply_opts opts = {.field_manager = FIELD_MANAGER, .subresource = "status"};
+	static const struct k8s_apply_opts opts = {.field_manager = FIELD_MANAGER,
+						   .subresource = "status"};
 	const json_t *old = jx_get(p->resource, "status");
 	struct telling telling = {r, p};
 	char now[TIME_RFC3339_SIZE];
@@ -209,12 +223,14 @@ static int write_status(struct reconciler *r, struct pass *p, struct err *e)
 	status = new_status(r, p, now);
 	if (status_same(old, status))
 		return 0;
-	body = json_pack("{s:s, s:s, s:{s:s, s:s, s:s}, s:O}", "apiVersion", PRESTO_API_VERSION, "kind", PRESTO_KIND,
-			 "metadata", "name", obj_name(p->resource), "namespace", p->ns, "uid", p->cr.uid, "status", status);
+	body = json_pack("{s:s, s:s, s:{s:s, s:s, s:s}, s:O}", "apiVersion", PRESTO_API_VERSION,
+			 "kind", PRESTO_KIND, "metadata", "name", obj_name(p->resource),
+			 "namespace", p->ns, "uid", p->cr.uid, "status", status);
 	r->applier.requests++;
 	if (k8s_apply(&answer, r->applier.k, body, &opts, e) < 0) {
 		/* Deleted, or deleted and made anew meanwhile: its event tells. */
-		if (e->code == ERR_NOT_FOUND || e->code == ERR_CONFLICT || (e->code == ERR_INVALID && strstr(e->msg, "metadata.uid"))) {
+		if (e->code == ERR_NOT_FOUND || e->code == ERR_CONFLICT ||
+		    (e->code == ERR_INVALID && strstr(e->msg, "metadata.uid"))) {
 			err_clear(e);
 			return 0;
 		}
@@ -249,7 +265,8 @@ static int finish(const struct pass *p, struct reconcile_result *res, struct err
 	return 0;
 }
 
-int reconcile(struct reconciler *r, const char *key, bool busy, struct reconcile_result *res, struct err *e)
+int reconcile(struct reconciler *r, const char *key, bool busy, struct reconcile_result *res,
+	      struct err *e)
 {
 	const struct cr *cr = view_cr(r->view, key);
 	AUTO(pass_release) struct pass p = {.key = key, .report = APPLY_REPORT_INIT};

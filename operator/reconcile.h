@@ -26,6 +26,7 @@ struct reconcile_result {
  * (again is set then). Returns 0, or -1 with an error that another try may cure; what only an edit can cure is in
  * the resource's conditions.
  */
-int reconcile(struct reconciler *r, const char *key, bool busy, struct reconcile_result *res, struct err *e) MUST_CHECK;
+int reconcile(struct reconciler *r, const char *key, bool busy, struct reconcile_result *res,
+	      struct err *e) MUST_CHECK;
 
 #endif

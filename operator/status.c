@@ -10,8 +10,9 @@
 #define WORDS_MAX 700
 
 static const char *const our_conditions[] = {"Ready", "Progressing", "Accepted", "NameTaken"};
-static const char *const our_fields[] = {"observedGeneration", "name", "service", "version", "selector", "message",
-					 "coordinator", "workers", "conditions"};
+static const char *const our_fields[] = {"observedGeneration", "name",    "service",     "version",
+					 "selector",           "message", "coordinator", "workers",
+					 "conditions"};
 
 struct verdict {
 	bool ready, progressing;
@@ -19,10 +20,11 @@ struct verdict {
 	char words[WORDS_MAX];
 };
 
-static void say(struct verdict *v, bool ready, bool progressing, const char *reason, const char *fmt, ...)
-	PRINTF_LIKE(5, 6);
+static void say(struct verdict *v, bool ready, bool progressing, const char *reason,
+		const char *fmt, ...) PRINTF_LIKE(5, 6);
 
-static void say(struct verdict *v, bool ready, bool progressing, const char *reason, const char *fmt, ...)
+static void say(struct verdict *v, bool ready, bool progressing, const char *reason,
+		const char *fmt, ...)
 {
 	va_list ap;
 
@@ -64,9 +66,11 @@ static void judge_coordinator(struct verdict *v, const struct status_facts *f)
 	const struct role_facts *c = &f->coordinator;
 
 	if (c->failure)
-		say(v, false, false, "PodsRefused", "the coordinator's pod cannot be made: %s", c->failure);
+		say(v, false, false, "PodsRefused", "the coordinator's pod cannot be made: %s",
+		    c->failure);
 	else if (c->trouble)
-		say(v, false, !c->fatal, c->fatal ? "CoordinatorFailing" : "CoordinatorWaiting", "coordinator %s", c->trouble);
+		say(v, false, !c->fatal, c->fatal ? "CoordinatorFailing" : "CoordinatorWaiting",
+		    "coordinator %s", c->trouble);
 	else if (!c->exists || !c->replicas)
 		say(v, false, true, "CoordinatorStarting", "waiting for the coordinator's pod");
 	else
@@ -82,15 +86,20 @@ static void judge_workers(struct verdict *v, const struct status_facts *f)
 
 	because(why, "worker", w);
 	if (n < f->desired)
-		say(v, false, !w->fatal && !w->failure, w->fatal || w->failure ? "WorkersFailing" : "WorkersMissing",
-		    "%d of %d worker%s %s joined%s", n, f->desired, plural, n == 1 ? "has" : "have", why);
-	else if (f->coordinator.observed && w->observed && w->updated >= f->desired && w->replicas <= f->desired)
-		say(v, true, false, "Ready", "%d of %d worker%s %s joined", f->desired, f->desired, plural,
-		    f->desired == 1 ? "has" : "have");
+		say(v, false, !w->fatal && !w->failure,
+		    w->fatal || w->failure ? "WorkersFailing" : "WorkersMissing",
+		    "%d of %d worker%s %s joined%s", n, f->desired, plural, n == 1 ? "has" : "have",
+		    why);
+	else if (f->coordinator.observed && w->observed && w->updated >= f->desired &&
+		 w->replicas <= f->desired)
+		say(v, true, false, "Ready", "%d of %d worker%s %s joined", f->desired, f->desired,
+		    plural, f->desired == 1 ? "has" : "have");
 	else if (w->observed && w->updated < f->desired)
-		say(v, true, !w->fatal, "RollingOut", "workers are being replaced: %d of %d done%s", w->updated, f->desired, why);
+		say(v, true, !w->fatal, "RollingOut", "workers are being replaced: %d of %d done%s",
+		    w->updated, f->desired, why);
 	else
-		say(v, true, true, "Ready", "%d worker%s joined, %d asked for: the others are finishing their work", n,
+		say(v, true, true, "Ready",
+		    "%d worker%s joined, %d asked for: the others are finishing their work", n,
 		    n == 1 ? " has" : "s have", f->desired);
 }
 
@@ -133,17 +142,21 @@ static void drop_condition(json_t *conditions, const char *type)
 	}
 }
 
-static void set_conditions(json_t *conditions, const struct status_facts *f, const struct verdict *v)
+static void set_conditions(json_t *conditions, const struct status_facts *f,
+			   const struct verdict *v)
 {
 	const char *settled = f->invalid || f->taken || !v->ready ? "Stuck" : "Settled";
 
-	obj_condition_set(conditions, "Ready", v->ready, v->reason, v->words, f->generation, f->now);
-	obj_condition_set(conditions, "Progressing", v->progressing, v->progressing ? "Working" : settled, v->words,
-			  f->generation, f->now);
-	obj_condition_set(conditions, "Accepted", !f->invalid, f->invalid ? f->invalid_reason : "Valid",
+	obj_condition_set(conditions, "Ready", v->ready, v->reason, v->words, f->generation,
+			  f->now);
+	obj_condition_set(conditions, "Progressing", v->progressing,
+			  v->progressing ? "Working" : settled, v->words, f->generation, f->now);
+	obj_condition_set(conditions, "Accepted", !f->invalid,
+			  f->invalid ? f->invalid_reason : "Valid",
 			  f->invalid ? f->invalid : "the resource is valid", f->generation, f->now);
 	if (f->taken)
-		obj_condition_set(conditions, "NameTaken", true, "NotOurs", f->taken, f->generation, f->now);
+		obj_condition_set(conditions, "NameTaken", true, "NotOurs", f->taken, f->generation,
+				  f->now);
 	else
 		drop_condition(conditions, "NameTaken");
 }
@@ -158,8 +171,10 @@ static void set_text(json_t *status, const char *key, const char *text, const js
 
 json_t *status_of(const struct status_facts *f)
 {
-	json_t *status = json_object(), *conditions = conditions_of(f->old), *workers = json_object();
-	autofree char *selector = f->name ? xasprintf("instance=%s,role=" ROLE_WORKER, f->name) : NULL;
+	json_t *status = json_object(), *conditions = conditions_of(f->old),
+	       *workers = json_object();
+	autofree char *selector = f->name ? xasprintf("instance=%s,role=" ROLE_WORKER, f->name)
+					  : NULL;
 	struct verdict v;
 
 	judge(&v, f);
@@ -170,7 +185,8 @@ json_t *status_of(const struct status_facts *f)
 	set_text(status, "selector", selector, f->old);
 	set_text(status, "version", f->version && *f->version ? f->version : NULL, f->old);
 	json_object_set_new(status, "message", json_string(v.words));
-	json_object_set_new(status, "coordinator", json_pack("{s:b}", "ready", coordinator_answers(f)));
+	json_object_set_new(status, "coordinator",
+			    json_pack("{s:b}", "ready", coordinator_answers(f)));
 	json_object_set_new(workers, "desired", json_integer(f->desired));
 	json_object_set_new(workers, "ready", json_integer(f->worker.ready));
 	json_object_set_new(workers, "active", json_integer(joined(f)));
@@ -198,11 +214,13 @@ static bool same_value(const json_t *a, const json_t *b)
 bool status_same(const json_t *old, const json_t *new)
 {
 	for (size_t i = 0; i < ARRAY_LEN(our_fields); i++) {
-		if (strcmp(our_fields[i], "conditions") != 0 && !same_value(jx_get(old, our_fields[i]), jx_get(new, our_fields[i])))
+		if (strcmp(our_fields[i], "conditions") != 0 &&
+		    !same_value(jx_get(old, our_fields[i]), jx_get(new, our_fields[i])))
 			return false;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(our_conditions); i++) {
-		if (!same_value(condition(old, our_conditions[i]), condition(new, our_conditions[i])))
+		if (!same_value(condition(old, our_conditions[i]),
+				condition(new, our_conditions[i])))
 			return false;
 	}
 	return true;
@@ -214,7 +232,9 @@ bool status_progressing(const json_t *status)
 }
 
 void status_transitions(const json_t *old, const json_t *new,
-			void (*fn)(bool warning, const char *reason, const char *message, void *arg), void *arg)
+			void (*fn)(bool warning, const char *reason, const char *message,
+				   void *arg),
+			void *arg)
 {
 	/* Progressing says what Ready says: one event is enough. */
 	static const char *const told[] = {"Accepted", "NameTaken", "Ready"};
@@ -222,16 +242,20 @@ void status_transitions(const json_t *old, const json_t *new,
 	for (size_t i = 0; i < ARRAY_LEN(told); i++) {
 		const json_t *a = condition(old, told[i]), *b = condition(new, told[i]);
 		const char *reason = jx_str_or(b, "reason", "");
-		bool good = strcmp(told[i], "NameTaken") != 0 ? streq(jx_str(b, "status"), "True") : !b;
+		bool good = strcmp(told[i], "NameTaken") != 0 ? streq(jx_str(b, "status"), "True")
+							      : !b;
 
-		if (!b || (streq(jx_str(a, "status"), jx_str(b, "status")) && streq(jx_str(a, "reason"), reason)))
+		if (!b || (streq(jx_str(a, "status"), jx_str(b, "status")) &&
+			   streq(jx_str(a, "reason"), reason)))
 			continue;
 		if (strcmp(told[i], "Ready") != 0 && good && !a)
 			continue; /* a new resource that is valid: nothing to tell */
 		/* What Ready repeats of the others has been told already. */
-		if (streq(told[i], "Ready") && (streq(jx_str(condition(new, "Accepted"), "status"), "False") ||
-						condition(new, "NameTaken")))
+		if (streq(told[i], "Ready") &&
+		    (streq(jx_str(condition(new, "Accepted"), "status"), "False") ||
+		     condition(new, "NameTaken")))
 			continue;
-		fn(!good && (strcmp(told[i], "Ready") != 0 || !status_progressing(new)), reason, jx_str_or(b, "message", ""), arg);
+		fn(!good && (strcmp(told[i], "Ready") != 0 || !status_progressing(new)), reason,
+		   jx_str_or(b, "message", ""), arg);
 	}
 }

@@ -16,7 +16,9 @@ struct watch {
 };
 
 /* What an intent looks like after the API server's webhooks. */
-struct normal { char intent[INTENT_SIZE], looks[INTENT_SIZE]; };
+struct normal {
+	char intent[INTENT_SIZE], looks[INTENT_SIZE];
+};
 
 struct view {
 	struct k8s *k;
@@ -37,7 +39,8 @@ struct view {
 	} last;
 };
 
-static const struct k8s_res *const child_rows[CHILD_KINDS] = {&K8S_CONFIGMAP, &K8S_SERVICE, &K8S_DEPLOYMENT};
+static const struct k8s_res *const child_rows[CHILD_KINDS] = {&K8S_CONFIGMAP, &K8S_SERVICE,
+							      &K8S_DEPLOYMENT};
 
 const struct k8s_res *child_res(enum child_kind kind)
 {
@@ -80,7 +83,8 @@ static void notify_cr(const char *key, const void *old, const void *new, void *a
 	const struct cr *a = old, *b = new;
 	autofree char *cluster = sibling_key(key, b ? b->cluster : a->cluster);
 
-	if (a && b && a->len == b->len && strcmp(a->text, b->text) == 0 && a->deleting == b->deleting)
+	if (a && b && a->len == b->len && strcmp(a->text, b->text) == 0 &&
+	    a->deleting == b->deleting)
 		return;
 	if (b)
 		strmap_put(w->s->by_cluster, cluster, xstrdup(key));
@@ -114,7 +118,8 @@ static void forget_last(struct view *s)
 /* @live: what the two Deployments run, as far as it matters to the caller (a NULL entry: it does not). */
 static bool last_fits(const struct view *s, const struct cr *cr, const struct child *const live[2])
 {
-	if (!s->last.waves || s->last.generation != cr->generation || strcmp(s->last.uid, cr->uid) != 0)
+	if (!s->last.waves || s->last.generation != cr->generation ||
+	    strcmp(s->last.uid, cr->uid) != 0)
 		return false;
 	for (int i = 0; i < 2; i++) {
 		if (live[i] && (!streq(live[i]->agent_image, s->last.agent_image[i]) ||
@@ -126,10 +131,12 @@ static bool last_fits(const struct view *s, const struct cr *cr, const struct ch
 
 static struct desired_live live_of(const struct child *c)
 {
-	return (struct desired_live){c && c->agent_image ? c->agent_image : NULL, c ? c->template_hash : NULL};
+	return (struct desired_live){c && c->agent_image ? c->agent_image : NULL,
+				     c ? c->template_hash : NULL};
 }
 
-static int compute(struct view *s, const struct cr *cr, const struct child *const live[2], struct err *e)
+static int compute(struct view *s, const struct cr *cr, const struct child *const live[2],
+		   struct err *e)
 {
 	autojson json_t *resource = NULL;
 	struct presto p;
@@ -145,14 +152,16 @@ static int compute(struct view *s, const struct cr *cr, const struct child *cons
 	for (int i = 0; i < 2; i++) {
 		if (!live[i])
 			continue;
-		s->last.agent_image[i] = live[i]->agent_image ? xstrdup(live[i]->agent_image) : NULL;
+		s->last.agent_image[i] = live[i]->agent_image ? xstrdup(live[i]->agent_image)
+							      : NULL;
 		snprintf(s->last.template_hash[i], INTENT_SIZE, "%s", live[i]->template_hash);
 	}
 	return 0;
 }
 
 /* The living Deployments of a cluster, but only those that are this resource's. */
-static const struct child *live_deployment(const struct view *s, const char *ns, const struct cr *cr, const char *prefix)
+static const struct child *live_deployment(const struct view *s, const char *ns,
+					   const struct cr *cr, const char *prefix)
 {
 	static const struct child none;
 	char name[NAME_SIZE];
@@ -192,8 +201,8 @@ int view_desired(const json_t **waves, struct view *s, const struct cr *cr, stru
 }
 
 /* The intent of a child whose event is here: its own annotations count, not those of an older entry. */
-static const json_t *intent_of(struct view *s, enum child_kind kind, const struct cr *cr, const struct child *c,
-				const json_t *obj)
+static const json_t *intent_of(struct view *s, enum child_kind kind, const struct cr *cr,
+			       const struct child *c, const json_t *obj)
 {
 	const struct child *live[2] = {NULL, NULL};
 	struct err e = ERR_INIT;
@@ -211,12 +220,14 @@ static const json_t *intent_of(struct view *s, enum child_kind kind, const struc
 		if (compute(s, cr, live, &e) < 0)
 			return NULL; /* an invalid resource: its reconcile says so */
 	}
-	return desired_find(s->last.waves, child_rows[kind]->kind, obj_name(obj)); /* list items do not say their kind */
+	return desired_find(s->last.waves, child_rows[kind]->kind,
+			    obj_name(obj)); /* list items do not say their kind */
 }
 
 static char *normal_key(const json_t *obj)
 {
-	return xasprintf("%s %s/%s", jx_str_or(obj, "kind", ""), obj_ns(obj) ? obj_ns(obj) : "", obj_name(obj));
+	return xasprintf("%s %s/%s", jx_str_or(obj, "kind", ""), obj_ns(obj) ? obj_ns(obj) : "",
+			 obj_name(obj));
 }
 
 static void looks_of(char out[INTENT_SIZE], const json_t *intent, const json_t *live)
@@ -275,14 +286,15 @@ static void notify_child(const char *key, const void *old, const void *new, void
 {
 	const struct watch *w = arg;
 	const struct child *a = old, *b = new;
+	const char *name = b && *b->owner ? b->owner : NULL;
 	autofree char *owner = NULL;
 
 	if (a && b && child_same(a, b))
 		return;
-	if (!*(b ? b->owner : a->owner))
-		b = NULL; /* orphaned by hand: tell the one that it belonged to */
-	if ((b && *b->owner) || (a && *a->owner)) {
-		owner = sibling_key(key, b ? b->owner : a->owner);
+	if (!name && a && *a->owner)
+		name = a->owner; /* gone, or orphaned by hand: tell the one that it belonged to */
+	if (name) {
+		owner = sibling_key(key, name);
 		w->s->changed(owner, w->s->arg);
 	}
 }
@@ -305,12 +317,14 @@ static void notify_pod(const char *key, const void *old, const void *new, void *
 
 /* --- life --- */
 
-static int watch_new(struct watch *w, struct view *s, const struct k8s_res *res, const struct informer_ops *like,
-		     struct err *e)
+static int watch_new(struct watch *w, struct view *s, const struct k8s_res *res,
+		     const struct informer_ops *like, struct err *e)
 {
 	static const char selector[] = LABEL_MANAGED_BY "=" MANAGED_BY;
 	struct informer_ops ops = *like;
-	const struct informer_opts o = {.res = res, .ns = s->ns, .label_selector = res == &K8S_PRESTO ? NULL : selector,
+	const struct informer_opts o = {.res = res,
+					.ns = s->ns,
+					.label_selector = res == &K8S_PRESTO ? NULL : selector,
 					.seed = (unsigned)getpid()};
 
 	w->s = s;
@@ -320,9 +334,12 @@ static int watch_new(struct watch *w, struct view *s, const struct k8s_res *res,
 
 int view_new(struct view **out, struct k8s *k, const struct view_opts *o, struct err *e)
 {
-	static const struct informer_ops cr_ops = {sizeof(struct cr), project_cr, notify_cr, cr_release, NULL};
-	static const struct informer_ops child_ops = {sizeof(struct child), project_child, notify_child, child_release, NULL};
-	static const struct informer_ops pod_ops = {sizeof(struct pod), project_pod, notify_pod, pod_release, NULL};
+	static const struct informer_ops cr_ops = {sizeof(struct cr), project_cr, notify_cr,
+						   cr_release, NULL};
+	static const struct informer_ops child_ops = {sizeof(struct child), project_child,
+						      notify_child, child_release, NULL};
+	static const struct informer_ops pod_ops = {sizeof(struct pod), project_pod, notify_pod,
+						    pod_release, NULL};
 	struct view *s = xcalloc(1, sizeof(*s));
 	int rc;
 
@@ -381,7 +398,8 @@ int view_step(struct view *s, struct err *e)
 
 bool view_synced(const struct view *s)
 {
-	bool all = s->children_started && informer_synced(s->crs.informer) && informer_synced(s->pods.informer);
+	bool all = s->children_started && informer_synced(s->crs.informer) &&
+		   informer_synced(s->pods.informer);
 
 	for (int i = 0; i < CHILD_KINDS; i++)
 		all = all && informer_synced(s->children[i].informer);
@@ -441,7 +459,8 @@ const struct child *view_child(const struct view *s, enum child_kind kind, const
 	return informer_get(s->children[kind].informer, key);
 }
 
-void view_each_child(const struct view *s, enum child_kind kind, bool (*fn)(const char *, const void *, void *), void *arg)
+void view_each_child(const struct view *s, enum child_kind kind,
+		     bool (*fn)(const char *, const void *, void *), void *arg)
 {
 	informer_each(s->children[kind].informer, fn, arg);
 }

@@ -14,10 +14,10 @@
 
 /* A Presto resource. */
 struct cr {
-	char *text;               /* compact JSON: name, namespace, uid, generation, spec, status */
+	char *text; /* compact JSON: name, namespace, uid, generation, spec, status */
 	size_t len;
 	char uid[UID_SIZE];
-	char cluster[NAME_SIZE];  /* NAME */
+	char cluster[NAME_SIZE]; /* NAME */
 	int64_t generation;
 	bool deleting;
 };
@@ -27,32 +27,35 @@ enum child_kind { CHILD_CONFIGMAP, CHILD_SERVICE, CHILD_DEPLOYMENT, CHILD_KINDS 
 /* A ConfigMap, Service or Deployment with our label. */
 struct child {
 	char uid[UID_SIZE], rv[24];
-	char owner[NAME_SIZE], owner_uid[UID_SIZE]; /* the controlling Presto resource; "" when there is none */
-	char verified[INTENT_SIZE];                 /* the intent that it holds; "" when it does not hold its owner's */
+	char owner[NAME_SIZE],
+		owner_uid[UID_SIZE]; /* the controlling Presto resource; "" when there is none */
+	char verified
+		[INTENT_SIZE]; /* the intent that it holds; "" when it does not hold its owner's */
 	bool deleting;
-	char *foreign;                              /* a merge patch that takes others' keys out, NULL when there are none */
+	char *foreign; /* a merge patch that takes others' keys out, NULL when there are none */
 	/* Deployments */
-	char *agent_image;                          /* annotations, see desired.h; NULL when absent */
+	char *agent_image; /* annotations, see desired.h; NULL when absent */
 	char template_hash[INTENT_SIZE];
-	bool observed;                              /* the controller has seen this generation */
+	bool observed; /* the controller has seen this generation */
 	int replicas, updated, ready, available;
-	char *failure;                              /* why it cannot make pods (quota, admission), NULL when it can */
+	char *failure; /* why it cannot make pods (quota, admission), NULL when it can */
 };
 
 struct pod {
 	char instance[NAME_SIZE];
-	bool worker;                                /* else coordinator */
+	bool worker; /* else coordinator */
 	bool ready, deleting, fatal;
 	char ip[46];
-	char *trouble;                              /* "ImagePullBackOff: ...", NULL when there is none to tell */
+	char *trouble; /* "ImagePullBackOff: ...", NULL when there is none to tell */
 };
 
 struct view;
 
 struct view_opts {
-	const char *ns;             /* NULL: all */
+	const char *ns; /* NULL: all */
 	const char *agent_image;
-	void (*changed)(const char *key, void *arg); /* this Presto resource needs a look: may only enqueue */
+	void (*changed)(const char *key,
+			void *arg); /* this Presto resource needs a look: may only enqueue */
 	void *arg;
 };
 
@@ -68,11 +71,13 @@ struct informer_stats view_stats(const struct view *s); /* summed */
 /* Entries are borrowed until the loop turns. */
 const struct cr *view_cr(const struct view *s, const char *key);
 size_t view_cr_count(const struct view *s);
-void view_each_cr(const struct view *s, bool (*fn)(const char *key, const void *entry, void *arg), void *arg);
+void view_each_cr(const struct view *s, bool (*fn)(const char *key, const void *entry, void *arg),
+		  void *arg);
 const struct child *view_child(const struct view *s, enum child_kind kind, const char *key);
 void view_each_child(const struct view *s, enum child_kind kind,
-		      bool (*fn)(const char *key, const void *entry, void *arg), void *arg);
-void view_each_pod(const struct view *s, bool (*fn)(const char *key, const void *entry, void *arg), void *arg);
+		     bool (*fn)(const char *key, const void *entry, void *arg), void *arg);
+void view_each_pod(const struct view *s, bool (*fn)(const char *key, const void *entry, void *arg),
+		   void *arg);
 
 /* view_put - a child (or a Presto resource, after a write of its status) as a write of ours returned it. */
 void view_put(struct view *s, const json_t *obj);
@@ -86,7 +91,8 @@ void view_normal(struct view *s, const json_t *intent, const json_t *answer);
  * view_desired - desired_state with what the live Deployments run. *waves is borrowed until the next call.
  * Keeps the last answer, so that the children of one resource do not compute it again and again.
  */
-int view_desired(const json_t **waves, struct view *s, const struct cr *cr, struct err *e) MUST_CHECK;
+int view_desired(const json_t **waves, struct view *s, const struct cr *cr,
+		 struct err *e) MUST_CHECK;
 /* cr_parse - the resource and its structure, which borrows from it. */
 int cr_parse(json_t **resource, struct presto *p, const struct cr *cr, struct err *e) MUST_CHECK;
 

@@ -1,12 +1,15 @@
 """The operator against a real API server without kubelets, as the service account with exactly the rights of role.yaml.
 
 What it asks of the server is read from the audit log, so that "nothing was asked" and "these verbs" are proven."""
+import base64
 import contextlib
+import http.client
 import json
 import os
 import pathlib
 import re
 import signal
+import ssl
 import subprocess
 import time
 import urllib.request
@@ -21,6 +24,9 @@ PROGRAM = os.environ.get("PRESTO_OPERATOR", str(BUILD / "presto-operator"))
 DEVCLUSTER = ROOT / "scripts/devcluster/devcluster"
 IMAGE = "localhost/presto-operator:test"
 USER = "system:serviceaccount:default:presto-operator"
+CORE, APPS = "/api/v1/namespaces/default", "/apis/apps/v1/namespaces/default"
+GROUPS = {"configmap": CORE, "service": CORE, "pod": CORE, "event": CORE, "deployment": APPS,
+          "presto": "/apis/starburstdata.com/v1/namespaces/default"}
 WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 
 
@@ -32,18 +38,52 @@ class Cluster:
         self.name, self.folder = name, folder
         self.kubeconfig, self.audit = state["kubeconfig"], pathlib.Path(state["audit_log"])
         self.operator = None
+        self.connect()
 
-    def kubectl(self, *args, text=None, check=True):
-        return subprocess.run([DEVCLUSTER, "kubectl", "--name", self.name, *args], check=check, capture_output=True,
-                              text=True, input=text, timeout=60).stdout
+    def connect(self):
+        """Plain requests: a kubectl for each look would cost more than all that is tested here."""
+        config = yaml.safe_load(pathlib.Path(self.kubeconfig).read_text("utf-8"))
+        user, cluster = config["users"][0]["user"], config["clusters"][0]["cluster"]
+        files = {}
+        for key, value in (("ca", cluster["certificate-authority-data"]), ("cert", user["client-certificate-data"]),
+                           ("key", user["client-key-data"])):
+            files[key] = self.folder / key
+            files[key].write_bytes(base64.b64decode(value))
+            files[key].chmod(0o600)
+        self.host = cluster["server"].removeprefix("https://")
+        self.tls = ssl.create_default_context(cafile=files["ca"])
+        self.tls.load_cert_chain(files["cert"], files["key"])
+
+    def ask(self, method, path, body=None, kind="application/json", fine=()):
+        connection = http.client.HTTPSConnection(self.host, context=self.tls, timeout=30)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), {"Content-Type": kind})
+            reply = connection.getresponse()
+            answer = json.loads(reply.read())
+            assert reply.status < 300 or reply.status in fine, answer
+            return answer if reply.status < 300 else None
+        finally:
+            connection.close()
+
+    def kubectl(self, *args):
+        return subprocess.run([DEVCLUSTER, "kubectl", "--name", self.name, *args], check=True, capture_output=True,
+                              text=True, timeout=60).stdout
 
     def get(self, kind, name):
-        done = subprocess.run([DEVCLUSTER, "kubectl", "--name", self.name, "get", kind, name, "-o", "json"], check=False,
-                              capture_output=True, text=True, timeout=60)
-        return json.loads(done.stdout) if done.returncode == 0 else None
+        return self.ask("GET", f"{GROUPS[kind]}/{kind}s/{name}", fine=(404,))
 
-    def apply(self, obj):
-        self.kubectl("apply", "-f", "-", text=json.dumps(obj))
+    def list(self, kind, selector):
+        return self.ask("GET", f"{GROUPS[kind]}/{kind}s?{selector}")["items"]
+
+    def create(self, obj):
+        kind = obj["kind"].lower()
+        return self.ask("POST", f"{GROUPS[kind]}/{kind}s", obj)
+
+    def patch(self, kind, name, patch, sub=""):
+        return self.ask("PATCH", f"{GROUPS[kind]}/{kind}s/{name}{sub}", patch, "application/merge-patch+json")
+
+    def delete(self, kind, name):
+        return self.ask("DELETE", f"{GROUPS[kind]}/{kind}s/{name}", fine=(404,))
 
     def mark(self):
         """Where the audit log ends now."""
@@ -108,7 +148,7 @@ class Operator:
         assert "ERROR: " not in self.text()
 
 
-def until(fn, seconds=15, pause=0.05):
+def until(fn, seconds=40, pause=0.05):
     end = time.monotonic() + seconds
     while True:
         value = fn()
@@ -153,12 +193,11 @@ def halt(cluster):
 def _presto(cluster, running):  # pylint: disable=unused-argument
     name = "p" + uuid.uuid4().hex[:6]
     yield make(cluster, name)
-    cluster.kubectl("delete", "presto", name, "--ignore-not-found", "--wait=false")
-    until(lambda: not cluster.get("deployment", f"presto-worker-{name}"))
+    cluster.delete("presto", name)  # the garbage collector may take its time: names are never used again
 
 
 def make(cluster, name, **spec):
-    cluster.apply(presto_of(name, **spec))
+    cluster.create(presto_of(name, **spec))
     until(lambda: (cluster.get("presto", name) or {}).get("status"))
     settle(cluster)
     return name
@@ -193,7 +232,7 @@ def condition(obj, kind):
 
 
 def edit(cluster, name, patch):
-    cluster.kubectl("patch", "presto", name, "--type=merge", "-p", json.dumps(patch))
+    cluster.patch("presto", name, patch)
 
 
 def test_children_are_made_with_names_labels_and_owner(cluster, presto):
@@ -210,22 +249,20 @@ def test_children_are_made_with_names_labels_and_owner(cluster, presto):
     assert condition(owner, "Accepted")["status"] == "True"
     assert condition(owner, "Ready")["status"] == "False"
     assert condition(owner, "Progressing")["status"] == "True"
-    reasons = cluster.kubectl("get", "events", "--field-selector", f"involvedObject.name={presto}", "-o",
-                              "jsonpath={.items[*].reason}")
-    assert "Created" in reasons
+    until(lambda: "Created" in [e["reason"] for e in cluster.list("event", f"fieldSelector=involvedObject.name={presto}")])
 
 
 def test_a_resource_without_override_gets_a_unique_name(cluster, running):  # pylint: disable=unused-argument
     name = "u" + uuid.uuid4().hex[:6]
     obj = presto_of(name)
     del obj["spec"]["nameOverride"]
-    cluster.apply(obj)
+    cluster.create(obj)
     try:
         full = until(lambda: cluster.get("presto", name).get("status", {}).get("name"))
         assert re.fullmatch(name + "-[0-9a-z]{10}", full)
         until(lambda: cluster.get("deployment", f"presto-worker-{full}"))
     finally:
-        cluster.kubectl("delete", "presto", name)
+        cluster.delete("presto", name)
 
 
 def test_creation_costs_few_requests(cluster, running):  # pylint: disable=unused-argument
@@ -236,15 +273,14 @@ def test_creation_costs_few_requests(cluster, running):  # pylint: disable=unuse
         assert all(one[0] == "patch" for one in asked), asked
         assert len(asked) <= 5 + 4, asked  # children, and the status as the Deployments' own status comes in
     finally:
-        cluster.kubectl("delete", "presto", name)
+        cluster.delete("presto", name)
 
 
 def test_events_that_change_nothing_cost_no_request(cluster, presto):
     since = cluster.mark()
     for kind, name in children(presto):
-        cluster.kubectl("annotate", kind, name, "somebody/else=1")
-    cluster.kubectl("annotate", "presto", presto, "somebody/else=1")
-    cluster.kubectl("label", "presto", presto, "team=a")
+        cluster.patch(kind, name, {"metadata": {"annotations": {"somebody/else": "1"}}})
+    cluster.patch("presto", presto, {"metadata": {"annotations": {"somebody/else": "1"}, "labels": {"team": "a"}}})
     settle(cluster)
     assert not cluster.asked(since)
 
@@ -255,7 +291,7 @@ def test_events_that_change_nothing_cost_no_request(cluster, presto):
 def test_a_deleted_child_comes_back_by_one_write(cluster, presto, kind, prefix):
     name = f"{prefix}-{presto}"
     old, since = cluster.get(kind, name)["metadata"]["uid"], cluster.mark()
-    cluster.kubectl("delete", kind, name)
+    cluster.delete(kind, name)
     until(lambda: (cluster.get(kind, name) or {"metadata": {"uid": old}})["metadata"]["uid"] != old)
     settle(cluster)
     assert [one for one in cluster.writes(since) if one[1] != "prestos/status"] == [("patch", kind + "s", name, 201)]
@@ -284,7 +320,7 @@ def test_an_edited_child_comes_back_by_one_write(cluster, presto, kind, prefix, 
         return meta, obj.get("data"), obj.get("spec")
 
     before, since = ours(), cluster.mark()
-    cluster.kubectl("patch", kind, name, "--type=merge", "-p", json.dumps(patch))
+    cluster.patch(kind, name, patch)
     until(lambda: ours() == before)
     settle(cluster)
     assert [one for one in cluster.writes(since) if one[1] != "prestos/status"] == [("patch", kind + "s", name, 200)]
@@ -341,26 +377,26 @@ def test_an_object_of_somebody_else_is_left_alone(cluster, running):  # pylint: 
     name = "taken" + uuid.uuid4().hex[:4]
     theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"presto-catalog-{name}", "namespace": "default"},
               "data": {"theirs": "1"}}
-    cluster.apply(theirs)
-    cluster.apply(presto_of(name))
+    cluster.create(theirs)
+    cluster.create(presto_of(name))
     try:
         obj = until(lambda: condition(cluster.get("presto", name), "NameTaken") and cluster.get("presto", name))
         assert condition(obj, "NameTaken")["message"] == f"ConfigMap presto-catalog-{name} is there already and is not this cluster's"
         assert condition(obj, "Ready")["reason"] == "NameTaken"
         assert cluster.get("configmap", f"presto-catalog-{name}")["data"] == {"theirs": "1"}
         assert not cluster.get("deployment", f"presto-worker-{name}")
-        cluster.kubectl("delete", "configmap", f"presto-catalog-{name}")
-        until(lambda: cluster.get("deployment", f"presto-worker-{name}"), seconds=45)
+        cluster.delete("configmap", f"presto-catalog-{name}")
+        until(lambda: cluster.get("deployment", f"presto-worker-{name}"), seconds=60)
         until(lambda: not condition(cluster.get("presto", name), "NameTaken"))
     finally:
-        cluster.kubectl("delete", "presto", name)
+        cluster.delete("presto", name)
 
 
 def test_two_resources_with_one_name_do_not_fight(cluster, presto):
     second = presto + "-b"
     obj = presto_of(second)
     obj["spec"]["nameOverride"] = presto
-    cluster.apply(obj)
+    cluster.create(obj)
     try:
         found = until(lambda: condition(cluster.get("presto", second), "NameTaken"))
         assert f"belongs to the Presto resource {presto}" in found["message"]
@@ -369,7 +405,7 @@ def test_two_resources_with_one_name_do_not_fight(cluster, presto):
         time.sleep(2)
         assert not cluster.writes(since)
     finally:
-        cluster.kubectl("delete", "presto", second)
+        cluster.delete("presto", second)
     settle(cluster)
     assert all(cluster.get(*child) for child in children(presto))
 
@@ -398,20 +434,20 @@ def test_what_the_server_refuses_is_told_with_its_words(cluster, presto, spec, s
 def test_deleting_the_resource_leaves_nothing(cluster, running):  # pylint: disable=unused-argument
     name = make(cluster, "gone" + uuid.uuid4().hex[:4])
     since = cluster.mark()
-    cluster.kubectl("delete", "presto", name)
+    cluster.delete("presto", name)
     for child in children(name):
-        until(lambda c=child: not cluster.get(*c), seconds=30)
+        until(lambda c=child: not cluster.get(*c))
     assert not [one for one in cluster.writes(since) if one[2] and name in one[2]]
 
 
 def test_words_name_the_pods_trouble(cluster, presto):
     """No kubelet runs here: a pod's status is written in its place."""
-    pod = until(lambda: cluster.kubectl("get", "pods", "-l", f"instance={presto},role=coordinator", "-o", "name").strip())
+    pod = until(lambda: cluster.list("pod", f"labelSelector=instance%3D{presto},role%3Dcoordinator"))[0]["metadata"]["name"]
     status = {"status": {"containerStatuses": [{"name": "presto-coordinator", "image": "x", "imageID": "", "ready": False,
                                                 "restartCount": 0,
                                                 "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}]}}
-    cluster.kubectl("patch", pod, "--subresource=status", "--type=merge", "-p", json.dumps(status))
-    want = f"coordinator pod {pod.removeprefix('pod/')}: ImagePullBackOff: no such image"
+    cluster.patch("pod", pod, status, "/status")
+    want = f"coordinator pod {pod}: ImagePullBackOff: no such image"
     until(lambda: condition(cluster.get("presto", presto), "Ready").get("message") == want)
     assert condition(cluster.get("presto", presto), "Progressing")["status"] == "False"
 
@@ -428,7 +464,7 @@ def test_restarts_and_newer_images_write_nothing(cluster):
     assert not cluster.writes(since)
     assert len(cluster.requests(since)) <= 30
     for name in names:
-        cluster.kubectl("delete", "presto", name)
+        cluster.delete("presto", name)
 
 
 def test_what_changed_while_it_was_down_is_made_up_for(cluster):
@@ -437,8 +473,8 @@ def test_what_changed_while_it_was_down_is_made_up_for(cluster):
     first = Operator(cluster)
     make(cluster, name, additionalCatalogs={"memory": "connector.name=memory\n"})
     first.stop()
-    cluster.kubectl("delete", "service", f"presto-coordinator-{name}")
-    cluster.kubectl("patch", "configmap", f"presto-catalog-{name}", "--type=merge", "-p", '{"data":{"x":"y"}}')
+    cluster.delete("service", f"presto-coordinator-{name}")
+    cluster.patch("configmap", f"presto-catalog-{name}", {"data": {"x": "y"}})
     edit(cluster, name, {"spec": {"worker": {"count": 4}, "additionalCatalogs": None}})
     second = Operator(cluster)
     try:
@@ -447,7 +483,7 @@ def test_what_changed_while_it_was_down_is_made_up_for(cluster):
         until(lambda: cluster.get("deployment", f"presto-worker-{name}")["spec"]["replicas"] == 4)
     finally:
         second.stop()
-        cluster.kubectl("delete", "presto", name)
+        cluster.delete("presto", name)
 
 
 def test_health_and_metrics_answer(cluster, tmp_path):

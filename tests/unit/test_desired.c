@@ -7,8 +7,10 @@
 /* A resource with one field set (a dotted path and its JSON), as waves. */
 static json_t *waves_with(const char *path, const char *value, const struct desired_ctx *ctx)
 {
-	json_t *resource = json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:i}}", "apiVersion", PRESTO_API_VERSION, "kind", PRESTO_KIND,
-				     "metadata", "name", "example", "namespace", "default", "uid", "some-uid", "generation", 1);
+	json_t *resource = json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:i}}", "apiVersion",
+				     PRESTO_API_VERSION, "kind", PRESTO_KIND, "metadata", "name",
+				     "example", "namespace", "default", "uid", "some-uid",
+				     "generation", 1);
 	static const struct desired_ctx fresh = {.agent_image = "operator:1"};
 	json_t *waves = NULL;
 	struct presto p;
@@ -27,7 +29,7 @@ static const json_t *deployment(const json_t *waves, const char *role)
 	size_t i;
 	json_t *obj;
 
-	json_array_foreach(json_array_get(waves, 1), i, obj) {
+	json_array_foreach (json_array_get(waves, 1), i, obj) {
 		if (streq(jx_str(obj, "metadata.labels.role"), role))
 			return obj;
 	}
@@ -37,16 +39,21 @@ static const json_t *deployment(const json_t *waves, const char *role)
 
 static const char *checksum(const json_t *waves, const char *role)
 {
-	return json_string_value(jx_get(jx_path(deployment(waves, role), "spec.template.metadata.annotations"),
-					ANNOTATION_CHECKSUM));
+	return json_string_value(
+		jx_get(jx_path(deployment(waves, role), "spec.template.metadata.annotations"),
+		       ANNOTATION_CHECKSUM));
 }
 
 enum { NONE = 0, C = 1, W = 2, BOTH = 3 };
 
-static const struct { const char *path, *value; int checksums, templates; } edits[] = {
+static const struct {
+	const char *path, *value;
+	int checksums, templates;
+} edits[] = {
 	{"spec.worker.count", "7", NONE, NONE},
 	{"spec.service.type", "\"NodePort\"", NONE, NONE},
-	{"spec.service.additionalSpecProperties", "{\"externalTrafficPolicy\":\"Local\"}", NONE, NONE},
+	{"spec.service.additionalSpecProperties", "{\"externalTrafficPolicy\":\"Local\"}", NONE,
+	 NONE},
 	{"spec.service.name", "\"front\"", W, W}, /* where workers look for the coordinator */
 	{"spec.environment", "\"prod\"", BOTH, BOTH},
 	{"spec.image.name", "\"other/presto\"", NONE, BOTH},
@@ -61,7 +68,8 @@ static const struct { const char *path, *value; int checksums, templates; } edit
 	{"spec.worker.additionalProperties", "\"# only a comment\"", NONE, NONE},
 	{"spec.coordinator.memoryAllocation", "\"8Gi\"", C, C},
 	{"spec.worker.memoryAllocation", "\"8Gi\"", W, W},
-	{"spec.worker.memoryAllocation", "\"102400Mi\"", NONE, W}, /* the same heap; the text in the template differs */
+	{"spec.worker.memoryAllocation", "\"102400Mi\"", NONE,
+	 W}, /* the same heap; the text in the template differs */
 	{"spec.coordinator.cpuRequest", "\"4\"", NONE, C},
 	{"spec.worker.cpuLimit", "\"16\"", NONE, W},
 	{"spec.worker.nodeSelector", "{\"disk\":\"fast\"}", NONE, W},
@@ -69,7 +77,8 @@ static const struct { const char *path, *value; int checksums, templates; } edit
 	{"spec.worker.deploymentTerminationGracePeriodSeconds", "600", NONE, W},
 	{"spec.worker.prestoWorkerShutdownGracePeriodSeconds", "10", W, W},
 	{"spec.memory.xmxToTotalMemoryRatio", "0.5", BOTH, BOTH},
-	{"spec.memory.nodeMemoryHeadroom", "\"1Gi\"", NONE, NONE}, /* only where the pod takes the whole node */
+	{"spec.memory.nodeMemoryHeadroom", "\"1Gi\"", NONE,
+	 NONE}, /* only where the pod takes the whole node */
 	{"spec.readinessProbe.periodSeconds", "9", NONE, BOTH},
 };
 
@@ -83,13 +92,20 @@ static void each_edit_rolls_what_reads_it_and_nothing_else(void **state UNUSED)
 		int checksums = 0, templates = 0;
 
 		for (int r = 0; r < 2; r++) {
-			const json_t *a = deployment(before, roles[r]), *b = deployment(after, roles[r]);
+			const json_t *a = deployment(before, roles[r]),
+				     *b = deployment(after, roles[r]);
 
-			checksums |= streq(checksum(before, roles[r]), checksum(after, roles[r])) ? 0 : 1 << r;
-			templates |= json_equal(jx_path(a, "spec.template"), jx_path(b, "spec.template")) ? 0 : 1 << r;
+			checksums |= streq(checksum(before, roles[r]), checksum(after, roles[r]))
+					     ? 0
+					     : 1 << r;
+			templates |= json_equal(jx_path(a, "spec.template"),
+						jx_path(b, "spec.template"))
+					     ? 0
+					     : 1 << r;
 		}
 		if (checksums != edits[i].checksums || templates != edits[i].templates)
-			fail_msg("%s = %s: checksums of %d, templates of %d", edits[i].path, edits[i].value, checksums, templates);
+			fail_msg("%s = %s: checksums of %d, templates of %d", edits[i].path,
+				 edits[i].value, checksums, templates);
 		json_decref(after);
 	}
 	json_decref(before);
@@ -102,15 +118,18 @@ static const char *agent_of(const json_t *waves, const char *role)
 
 static const char *template_hash(const json_t *waves, const char *role)
 {
-	return json_string_value(jx_get(jx_path(deployment(waves, role), "metadata.annotations"), ANNOTATION_TEMPLATE));
+	return json_string_value(jx_get(jx_path(deployment(waves, role), "metadata.annotations"),
+					ANNOTATION_TEMPLATE));
 }
 
 static void a_newer_operator_image_alone_rolls_nothing(void **state UNUSED)
 {
 	json_t *before = waves_with(NULL, NULL, NULL);
-	const struct desired_ctx ctx = {"operator:2", {"operator:1", template_hash(before, "coordinator")},
+	const struct desired_ctx ctx = {"operator:2",
+					{"operator:1", template_hash(before, "coordinator")},
 					{"operator:1", template_hash(before, "worker")}};
-	json_t *after = waves_with(NULL, NULL, &ctx), *edited = waves_with("spec.worker.cpuLimit", "\"16\"", &ctx);
+	json_t *after = waves_with(NULL, NULL, &ctx),
+	       *edited = waves_with("spec.worker.cpuLimit", "\"16\"", &ctx);
 
 	assert_true(json_equal(before, after));
 	assert_string_equal(agent_of(edited, "coordinator"), "operator:1");
@@ -123,21 +142,24 @@ static void a_newer_operator_image_alone_rolls_nothing(void **state UNUSED)
 static void selectors_are_instance_and_role_and_match_the_pods(void **state UNUSED)
 {
 	json_t *waves = waves_with(NULL, NULL, NULL);
-	const json_t *d = deployment(waves, "worker"), *selector = jx_path(d, "spec.selector.matchLabels");
+	const json_t *d = deployment(waves, "worker"),
+		     *selector = jx_path(d, "spec.selector.matchLabels");
 	const char *key;
 	json_t *v;
 
 	assert_int_equal(json_object_size(selector), 2);
-	jx_foreach(selector, key, v)
-		assert_true(json_equal(v, jx_get(jx_path(d, "spec.template.metadata.labels"), key)));
+	jx_foreach (selector, key, v)
+		assert_true(
+			json_equal(v, jx_get(jx_path(d, "spec.template.metadata.labels"), key)));
 	json_decref(waves);
 }
 
 static void a_config_map_that_is_too_large_is_refused_with_the_numbers(void **state UNUSED)
 {
 	autofree char *text = xcalloc(1, 270001);
-	json_t *resource = json_pack("{s:s, s:s, s:{s:s, s:s, s:s}}", "apiVersion", PRESTO_API_VERSION, "kind", PRESTO_KIND,
-				     "metadata", "name", "x", "namespace", "default", "uid", "u");
+	json_t *resource = json_pack("{s:s, s:s, s:{s:s, s:s, s:s}}", "apiVersion",
+				     PRESTO_API_VERSION, "kind", PRESTO_KIND, "metadata", "name",
+				     "x", "namespace", "default", "uid", "u");
 	static const struct desired_ctx ctx = {.agent_image = "operator:1"};
 	json_t *waves = NULL;
 	struct presto p;
@@ -156,7 +178,9 @@ static void a_config_map_that_is_too_large_is_refused_with_the_numbers(void **st
 	json_decref(resource);
 }
 
-static const struct { const char *ours, *theirs, *merged; } merges[] = {
+static const struct {
+	const char *ours, *theirs, *merged;
+} merges[] = {
 	{"a=1\nb=2\n", "", "a=1\nb=2\n"},
 	{"a=1\nb=2\n", "b=3\n", "a=1\nb=3\n"},
 	{"a=1\n", "a = 2", "a = 2\n"},

@@ -41,18 +41,21 @@ static char *objects_of(json_t *resource)
 	jx_set(resource, "metadata.uid", json_string(UID));
 	jx_set(resource, "metadata.generation", json_integer(1));
 	if (live) {
-		ctx.coordinator = (struct desired_live){jx_str(live, "coordinator.image"), jx_str(live, "coordinator.template")};
-		ctx.worker = (struct desired_live){jx_str(live, "worker.image"), jx_str(live, "worker.template")};
+		ctx.coordinator = (struct desired_live){jx_str(live, "coordinator.image"),
+							jx_str(live, "coordinator.template")};
+		ctx.worker = (struct desired_live){jx_str(live, "worker.image"),
+						   jx_str(live, "worker.template")};
 	}
 	if (presto_decode(&p, resource, &e) < 0 || desired_state(&waves, &p, &ctx, &e) < 0) {
 		json_decref(live);
 		return xasprintf("refused: %s%s%s\n", e.msg, *e.hint ? "\nhint: " : "", e.hint);
 	}
-	json_array_foreach(waves, i, wave) {
-		json_array_foreach(wave, k, obj) {
+	json_array_foreach (waves, i, wave) {
+		json_array_foreach (wave, k, obj) {
 			autofree char *text = y2j_emit(obj);
 
-			buf_fit(&out, "--- # wave %zu\n%s%s", i + 1, text, ends_with(text, "\n") ? "" : "\n");
+			buf_fit(&out, "--- # wave %zu\n%s%s", i + 1, text,
+				ends_with(text, "\n") ? "" : "\n");
 		}
 	}
 	json_decref(waves);
@@ -62,7 +65,8 @@ static char *objects_of(json_t *resource)
 
 static void check_case(const char *name)
 {
-	autofree char *in = xasprintf(CASES "/%s.yaml", name), *out = xasprintf(EXPECTED "/%s.yaml", name);
+	autofree char *in = xasprintf(CASES "/%s.yaml", name),
+		      *out = xasprintf(EXPECTED "/%s.yaml", name);
 	autofree char *expected = NULL, *got = NULL, *again = NULL;
 	json_t *resource = load(in), *copy = json_deep_copy(resource);
 	struct err e = ERR_INIT;
@@ -94,7 +98,8 @@ static void every_case_gives_its_expected_objects(void **state UNUSED)
 	assert_true(n > 0);
 	for (int i = 0; i < n; i++) {
 		if (ends_with(names[i]->d_name, ".yaml")) {
-			autofree char *name = xstrndup(names[i]->d_name, strlen(names[i]->d_name) - strlen(".yaml"));
+			autofree char *name = xstrndup(names[i]->d_name,
+						       strlen(names[i]->d_name) - strlen(".yaml"));
 
 			check_case(name);
 			seen++;

@@ -6,13 +6,23 @@
 
 #define NOW "2020-01-01T00:00:00Z"
 
-static const struct role_facts up1 = {.exists = true, .observed = true, .replicas = 1, .updated = 1, .ready = 1, .available = 1};
-static const struct role_facts up2 = {.exists = true, .observed = true, .replicas = 2, .updated = 2, .ready = 2, .available = 2};
+static const struct role_facts up1 = {
+	.exists = true, .observed = true, .replicas = 1, .updated = 1, .ready = 1, .available = 1};
+static const struct role_facts up2 = {
+	.exists = true, .observed = true, .replicas = 2, .updated = 2, .ready = 2, .available = 2};
 
 static struct status_facts base(void)
 {
-	return (struct status_facts){.generation = 3, .now = NOW, .name = "example", .service = "presto-coordinator-example",
-				     .desired = 2, .coordinator = up1, .worker = up2, .asked = true, .active = 2, .version = "312"};
+	return (struct status_facts){.generation = 3,
+				     .now = NOW,
+				     .name = "example",
+				     .service = "presto-coordinator-example",
+				     .desired = 2,
+				     .coordinator = up1,
+				     .worker = up2,
+				     .asked = true,
+				     .active = 2,
+				     .version = "312"};
 }
 
 static const json_t *condition(const json_t *status, const char *type)
@@ -20,14 +30,15 @@ static const json_t *condition(const json_t *status, const char *type)
 	size_t i;
 	json_t *c;
 
-	json_array_foreach(jx_get(status, "conditions"), i, c) {
+	json_array_foreach (jx_get(status, "conditions"), i, c) {
 		if (streq(jx_str(c, "type"), type))
 			return c;
 	}
 	return NULL;
 }
 
-static void expect(const struct status_facts *f, const char *ready, const char *progressing, const char *reason, const char *words)
+static void expect(const struct status_facts *f, const char *ready, const char *progressing,
+		   const char *reason, const char *words)
 {
 	json_t *s = status_of(f);
 	const json_t *c = condition(s, "Ready");
@@ -77,17 +88,21 @@ static void trouble_is_named_and_stops_the_waiting_when_it_is_final(void **state
 	f.coordinator.ready = 0;
 	f.coordinator.trouble = "pod c-1: ImagePullBackOff: no such image";
 	f.coordinator.fatal = true;
-	expect(&f, "False", "False", "CoordinatorFailing", "coordinator pod c-1: ImagePullBackOff: no such image");
+	expect(&f, "False", "False", "CoordinatorFailing",
+	       "coordinator pod c-1: ImagePullBackOff: no such image");
 	f.coordinator.trouble = "pod c-1: Unschedulable: 0/2 nodes are available";
 	f.coordinator.fatal = false;
-	expect(&f, "False", "True", "CoordinatorWaiting", "coordinator pod c-1: Unschedulable: 0/2 nodes are available");
+	expect(&f, "False", "True", "CoordinatorWaiting",
+	       "coordinator pod c-1: Unschedulable: 0/2 nodes are available");
 	f = base();
 	f.active = 1;
 	f.worker.trouble = "pod w-1: CrashLoopBackOff";
 	f.worker.fatal = true;
-	expect(&f, "False", "False", "WorkersFailing", "1 of 2 workers has joined; worker pod w-1: CrashLoopBackOff");
+	expect(&f, "False", "False", "WorkersFailing",
+	       "1 of 2 workers has joined; worker pod w-1: CrashLoopBackOff");
 	f.worker.failure = "exceeded quota";
-	expect(&f, "False", "False", "WorkersFailing", "1 of 2 workers has joined; worker pods cannot be made: exceeded quota");
+	expect(&f, "False", "False", "WorkersFailing",
+	       "1 of 2 workers has joined; worker pods cannot be made: exceeded quota");
 }
 
 static void scaling_and_rolling_are_told_apart(void **state UNUSED)
@@ -97,7 +112,8 @@ static void scaling_and_rolling_are_told_apart(void **state UNUSED)
 	f.desired = 3;
 	expect(&f, "False", "True", "WorkersMissing", "2 of 3 workers have joined");
 	f.desired = 1;
-	expect(&f, "True", "True", "Ready", "2 workers have joined, 1 asked for: the others are finishing their work");
+	expect(&f, "True", "True", "Ready",
+	       "2 workers have joined, 1 asked for: the others are finishing their work");
 	f = base();
 	f.worker.updated = 1;
 	expect(&f, "True", "True", "RollingOut", "workers are being replaced: 1 of 2 done");
@@ -145,7 +161,8 @@ static void times_move_only_with_the_status(void **state UNUSED)
 	f.active = 1;
 	other = status_of(&f);
 	assert_false(status_same(old, other));
-	assert_string_equal(jx_str(condition(other, "Ready"), "lastTransitionTime"), "2021-01-01T00:00:00Z");
+	assert_string_equal(jx_str(condition(other, "Ready"), "lastTransitionTime"),
+			    "2021-01-01T00:00:00Z");
 	assert_string_equal(jx_str(condition(other, "Accepted"), "lastTransitionTime"), NOW);
 	json_decref(old);
 	json_decref(same);
@@ -158,7 +175,8 @@ static void what_others_write_into_the_status_is_not_ours_to_undo(void **state U
 	json_t *old = status_of(&f), *new = status_of(&f);
 
 	json_object_set_new(old, "other", json_true());
-	json_array_append_new(jx_get(old, "conditions"), json_pack("{s:s, s:s}", "type", "Theirs", "status", "True"));
+	json_array_append_new(jx_get(old, "conditions"),
+			      json_pack("{s:s, s:s}", "type", "Theirs", "status", "True"));
 	assert_true(status_same(old, new));
 	f.taken = "Service x is there already";
 	json_decref(new);
@@ -197,16 +215,21 @@ static void each_transition_is_told_once(void **state UNUSED)
 	status_transitions(taken, ready, count, &told);
 	status_transitions(ready, invalid, count, &told);
 	status_transitions(invalid, ready, count, &told);
-	assert_string_equal(buf_str(&told), "WorkersMissing Ready !NotOurs Ready !Invalid Valid Ready ");
+	assert_string_equal(buf_str(&told),
+			    "WorkersMissing Ready !NotOurs Ready !Invalid Valid Ready ");
 	json_decref(ready);
 	json_decref(missing);
 	json_decref(taken);
 	json_decref(invalid);
 }
 
-static const struct { const char *status, *trouble; bool fatal; } pods[] = {
+static const struct {
+	const char *status, *trouble;
+	bool fatal;
+} pods[] = {
 	{"{'conditions':[{'type':'Ready','status':'True'}]}", NULL, false},
-	{"{'containerStatuses':[{'name':'p','state':{'waiting':{'reason':'ContainerCreating'}}}]}", NULL, false},
+	{"{'containerStatuses':[{'name':'p','state':{'waiting':{'reason':'ContainerCreating'}}}]}",
+	 NULL, false},
 	{"{'containerStatuses':[{'name':'p','state':{'waiting':{'reason':'ImagePullBackOff','message':'Back-off'}}}]}",
 	 "ImagePullBackOff: Back-off", true},
 	{"{'initContainerStatuses':[{'name':'i','state':{'waiting':{'reason':'ErrImagePull','message':'no\\nsuch'}}}]}",
@@ -216,14 +239,16 @@ static const struct { const char *status, *trouble; bool fatal; } pods[] = {
 	 "CrashLoopBackOff: p ended with OOMKilled, exit code 137, 3 restart(s)", true},
 	{"{'conditions':[{'type':'PodScheduled','status':'False','reason':'Unschedulable','message':'0/1 nodes'}]}",
 	 "Unschedulable: 0/1 nodes", false},
-	{"{'phase':'Failed','reason':'Evicted','message':'low on memory'}", "Evicted: low on memory", false},
+	{"{'phase':'Failed','reason':'Evicted','message':'low on memory'}",
+	 "Evicted: low on memory", false},
 };
 
 static void pods_tell_their_trouble(void **state UNUSED)
 {
 	for (size_t i = 0; i < ARRAY_LEN(pods); i++) {
-		autofree char *text = xasprintf("{'metadata':{'name':'p','labels':{'instance':'a','role':'worker'}},'status':%s}",
-						pods[i].status);
+		autofree char *text = xasprintf(
+			"{'metadata':{'name':'p','labels':{'instance':'a','role':'worker'}},'status':%s}",
+			pods[i].status);
 		struct pod pod = {0};
 		json_t *obj;
 

@@ -15,13 +15,17 @@ static int run(struct app *a, int argc, char **argv, struct err *e)
 		c = command_find(argv[0], &near);
 		if (!c) {
 			app_usage(a, e, "unknown command '%s'", argv[0]);
-			return near ? err_hint(e, "did you mean '%s'?", near) : -1;
+			return near ? err_hint(e, "did you mean '%s'?", near)
+				    : err_hint(e, "see prestoctl help");
 		}
 		command_help(&text, c);
 	} else {
 		commands_help(&text);
 	}
-	app_print("%s", buf_str(&text));
+	if (a->json)
+		app_result_json(json_pack("{s:s}", "text", buf_str(&text)));
+	else
+		app_print("%s", buf_str(&text));
 	return 0;
 }
 

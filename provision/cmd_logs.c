@@ -60,8 +60,8 @@ static int open_source(struct source *s, struct session *t, const char *pod, con
 {
 	const struct k8s_ref ref = {t->ns, pod};
 	autofree char *path = k8s_path(&K8S_POD, &ref, "log");
-	autofree char *url = xasprintf("%s?container=%s&tailLines=%d%s%s", path, container,
-				       o->tail ? o->tail : 200, o->follow ? "&follow=true" : "",
+	autofree char *url = xasprintf("%s?container=%s&tailLines=%d%s%s", path, container, o->tail,
+				       o->follow ? "&follow=true" : "",
 				       o->previous ? "&previous=true" : "");
 	const struct http_req q = {.method = "GET", .url = url};
 	const struct http_stream_cb cb = {.line = on_line, .end = on_end, .arg = s};
@@ -140,7 +140,7 @@ static int pods_of(json_t **out, struct session *t, const char *which, struct er
 
 static int cmd_logs_run(struct app *a, int argc, char **argv, struct err *e)
 {
-	struct logs_opts o = {0};
+	struct logs_opts o = {.tail = 200};
 	struct session t = {.target = TARGET_INIT};
 	autojson json_t *pods = NULL;
 	int rc;
@@ -167,7 +167,8 @@ const struct command cmd_logs = {
 	.args = "[coordinator|worker|operator|POD]",
 	.summary = "print the logs of the cluster's pods",
 	.about = "Without a word: the coordinator's and the workers'. With more than one pod each "
-		 "line begins with the pod's name.",
+		 "line begins\n"
+		 "with the pod's name.",
 	.opts = logs_opts,
 	.max_args = 1,
 	.run = cmd_logs_run,

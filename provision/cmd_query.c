@@ -1,14 +1,18 @@
 /* cmd_query.c - SQL from the command line, a file or a prompt; results on stdout. */
+#include <locale.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
+#include <wchar.h>
 #include <sys/stat.h>
 #include <editline/readline.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "provision/commands.h"
+#include "provision/input.h"
 #include "provision/result.h"
 #include "provision/session.h"
 
@@ -136,26 +140,14 @@ static int run_script(struct shell *s, const char *script, struct err *e)
 
 static int read_script(char **out, const char *path, struct err *e)
 {
-	AUTO(buf_release) struct buf text = BUF_INIT(SCRIPT_MAX);
-	autofree char *script = NULL;
-	char block[16384];
-	size_t got, len = 0;
+	autofree char *text = NULL;
+	size_t len = 0;
 
-	if (!streq(path, "-") && file_read(&script, &len, path, SCRIPT_MAX, e) < 0)
+	if (input_read(&text, &len, path, SCRIPT_MAX, e) < 0)
 		return -1;
-	while (!script && (got = fread(block, 1, sizeof(block), stdin)) > 0) {
-		if (buf_add(&text, block, got, e) < 0)
-			return err_wrap(e, "standard input");
-	}
-	if (!script) {
-		len = text.len;
-		script = buf_take(&text);
-	}
-	/* Half of a file must not run as if it were all of it. */
-	if (script && strlen(script) != len)
-		return err_set(e, ERR_INVALID, "%s: binary, not SQL",
-			       streq(path, "-") ? "standard input" : path);
-	*out = TAKE(script);
+	if (memchr(text, '\0', len))
+		return err_set(e, ERR_INVALID, "%s: binary, not SQL", path);
+	*out = TAKE(text);
 	return 0;
 }
 
@@ -167,7 +159,7 @@ static char *history_path(void)
 	const char *state = getenv("XDG_STATE_HOME");
 	autofree char *home = path_home();
 
-	if (state && *state)
+	if (state && *state == '/')
 		return xasprintf("%s/prestoctl/history", state);
 	return home ? xasprintf("%s/.local/state/prestoctl/history", home) : NULL;
 }
@@ -265,6 +257,76 @@ static bool is_word(const char *line, const char *word)
 	return strncasecmp(line, word, len) == 0 && !line[len + strspn(line + len, "; \t")];
 }
 
+/* readline's reader has no argument of ours. */
+static struct loop *prompt_loop;
+
+static void on_key(unsigned events UNUSED, void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static int read_byte(FILE *from, unsigned char *byte)
+{
+	struct err e = ERR_INIT;
+	struct loop_fd *watch;
+	bool ready = false;
+	int rc;
+
+	if (loop_fd_add(&watch, prompt_loop, fileno(from), LOOP_READ, on_key, &ready, &e) < 0)
+		return -1;
+	rc = loop_wait(prompt_loop, &ready, 0, &e);
+	loop_fd_del(watch);
+	return rc == 0 && read(fileno(from), byte, 1) == 1 ? 0 : -1;
+}
+
+/* One character for the line editor. Waiting turns the loop, which is how Ctrl-C is noticed. */
+static int read_key(FILE *from)
+{
+	mbstate_t partly = {0};
+	unsigned char byte;
+	wchar_t key;
+
+	while (read_byte(from, &byte) == 0) {
+		size_t n = mbrtowc(&key, (const char *)&byte, 1, &partly);
+
+		if (n == (size_t)-1)
+			return '?';
+		if (n != (size_t)-2)
+			return (int)key;
+	}
+	return EOF;
+}
+
+/* The next line, owned, or NULL at the end. Ctrl-C throws away what has been typed so far. */
+static char *next_line(struct shell *s, struct buf *text, const char *first)
+{
+	char *line;
+
+	while (!(line = readline(text->len ? "    -> " : first))) {
+		if (loop_signalled(s->app->loop) != SIGINT)
+			return NULL;
+		loop_signal_reset(s->app->loop);
+		buf_clear(text);
+		fputs("^C\n", stderr);
+	}
+	return line;
+}
+
+static void prompt_begin(struct shell *s, const char *history)
+{
+	loop_deadline(s->app->loop, 0); /* --timeout bounds a statement, not the conversation */
+	prompt_loop = s->app->loop;
+	if (!setlocale(LC_CTYPE, "") || MB_CUR_MAX == 1)
+		setlocale(LC_CTYPE, "C.UTF-8");
+	rl_getc_function = read_key; /* before the first call: it is looked at only once */
+	using_history();
+	stifle_history(HISTORY_MAX);
+	if (history)
+		read_history(history);
+	fprintf(stderr, "Statements end with a semicolon; Ctrl-C cancels one, Ctrl-D or \"quit\" "
+			"leaves.\n");
+}
+
 static int prompt(struct shell *s, struct err *e)
 {
 	AUTO(buf_release) struct buf text = BUF_INIT(SCRIPT_MAX);
@@ -272,14 +334,8 @@ static int prompt(struct shell *s, struct err *e)
 	autofree char *first = xasprintf("%s> ", s->session.presto);
 	char *line;
 
-	loop_deadline(s->app->loop, 0); /* --timeout bounds a statement, not the conversation */
-	using_history();
-	stifle_history(HISTORY_MAX);
-	if (history)
-		read_history(history);
-	fprintf(stderr, "Statements end with a semicolon; Ctrl-C cancels one, Ctrl-D or \"quit\" "
-			"leaves.\n");
-	while ((line = readline(text.len ? "    -> " : first))) {
+	prompt_begin(s, history);
+	while ((line = next_line(s, &text, first))) {
 		bool leave = !text.len && (is_word(line, "quit") || is_word(line, "exit"));
 		int rc = leave ? 0 : buf_addf(&text, e, "%s\n", line);
 
@@ -290,6 +346,8 @@ static int prompt(struct shell *s, struct err *e)
 			break;
 		feed(s, &text);
 	}
+	if (!line)
+		fputc('\n', stderr);
 	if (history && write_history(history) == 0)
 		chmod(history, 0600);
 	return e->code ? -1 : 0;
@@ -340,13 +398,14 @@ static int cmd_query_run(struct app *a, int argc, char **argv, struct err *e)
 
 const struct command cmd_query = {
 	.name = "query",
-	.args = "[SQL]",
+	.args = "[SQL | -f FILE]",
 	.summary = "run SQL, from the command line, a file, standard input or a prompt",
 	.about = "Without SQL and without --file it reads standard input, or asks at a prompt on a "
-		 "terminal. A script stops at\n"
-		 "the first statement that fails. Ctrl-C cancels the running query on the server. "
-		 "Requests go through the API\n"
-		 "server's service proxy: no port-forward, no extra address.",
+		 "terminal.\n"
+		 "A script stops at the first statement that fails. Ctrl-C cancels the running "
+		 "query on the\n"
+		 "server. Requests go through the API server's service proxy: no port-forward, no "
+		 "extra address.",
 	.opts = query_opts,
 	.max_args = 1,
 	.run = cmd_query_run,

@@ -134,14 +134,25 @@ static bool is_own(const struct ui *ui, const char *value, const char *scheme)
 	return false;
 }
 
+/* Dots and encoded slashes would be resolved on the way, and lead out of what is served here. */
+static bool leads_out(const char *path)
+{
+	static const char *const parts[] = {"/..", "%2e", "%2f", "%5c", "\\"};
+	autofree char *plain = xstrndup(path, strcspn(path, "?"));
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (strcasestr(plain, parts[i]))
+			return true;
+	return false;
+}
+
 static bool is_served(const char *path)
 {
 	static const char *const roots[] = {"/ui", "/v1"};
 
 	for (size_t i = 0; i < ARRAY_LEN(roots); i++) {
 		if (starts_with(path, roots[i]) && strchr("/?", path[strlen(roots[i])]))
-			return !strstr(path, "/../") && !strstr(path, "%2e") &&
-			       !strstr(path, "%2E");
+			return !leads_out(path);
 	}
 	return streq(path, "/");
 }
@@ -259,7 +270,8 @@ const struct command cmd_ui = {
 	.name = "ui",
 	.summary = "serve Presto's web UI on 127.0.0.1, until Ctrl-C",
 	.about = "A reverse proxy through the API server: nothing needs to be exposed. It answers "
-		 "only to its own address.",
+		 "only to\n"
+		 "its own address.",
 	.opts = ui_opts,
 	.run = cmd_ui_run,
 };

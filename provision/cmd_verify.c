@@ -339,10 +339,12 @@ const struct command cmd_verify = {
 	.args = "[-f FILE]",
 	.summary = "prove that everything is in place and answers SQL",
 	.about = "Checks the CRD, the service account, role and binding, the operator, the "
-		 "coordinator and its web UI, the number of\n"
-		 "workers that have joined, tpch.tiny.nation, and that each configured catalog "
-		 "lists its schemas; with -f also what the\n"
-		 "file's section verify asks for. Exit code 1 when a check failed.",
+		 "coordinator and its\n"
+		 "web UI, the number of workers that have joined, tpch.tiny.nation, and that each "
+		 "configured\n"
+		 "catalog lists its schemas; with -f also what the file's section verify asks "
+		 "for.\n"
+		 "Exit code 1 when a check failed.",
 	.opts = verify_opts,
 	.run = cmd_verify_run,
 };

@@ -9,6 +9,7 @@
 
 #define AGAIN_AFTER    (2 * NS_SEC)
 #define DIAGNOSIS_TIME (15 * NS_SEC)
+#define API_AWAY       "the API server: "
 
 /*
  * Everything is applied before anything is waited for: the operator starts while the resource is made, and sees it
@@ -140,10 +141,12 @@ static int look_and_do(struct step_ctx *c, struct err *e)
 /* What an API server that stayed away comes to, when it was asked until the end. */
 static int give_up(struct step_ctx *c, bool retried, struct err *e)
 {
+	bool away = e->code == ERR_TIMEOUT && starts_with(c->missing, API_AWAY);
 	char last[300];
 
-	if (retried && e->code == ERR_UNAVAILABLE) {
-		snprintf(last, sizeof(last), "%.290s", e->msg);
+	if (retried && (e->code == ERR_UNAVAILABLE || away)) {
+		snprintf(last, sizeof(last), "%.290s",
+			 away ? c->missing + strlen(API_AWAY) : e->msg);
 		err_clear(e);
 		err_set(e, ERR_TIMEOUT, "the API server did not answer until the time was up: %s",
 			last);
@@ -165,7 +168,7 @@ static int step_run(struct step_ctx *c, struct err *e)
 			return give_up(c, retried, e);
 		retried = true;
 		progress_say(p, "the API server does not answer, asking again: %s", e->msg);
-		snprintf(c->missing, sizeof(c->missing), "the API server: %.300s", e->msg);
+		snprintf(c->missing, sizeof(c->missing), API_AWAY "%.300s", e->msg);
 		err_clear(e);
 		if (loop_sleep(c->app->loop, AGAIN_AFTER, e) < 0)
 			return give_up(c, retried, e);

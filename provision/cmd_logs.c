@@ -153,6 +153,9 @@ static int cmd_logs_run(struct app *a, int argc, char **argv, struct err *e)
 				 "writes nothing more");
 	if (app_start(a, e) < 0)
 		return -1;
+	/* Whoever follows wants each line when it is written, also through a pipe. */
+	if (o.follow)
+		setvbuf(stdout, NULL, _IOLBF, 0);
 	rc = session_open(&t, a, NULL, &o.session, e);
 	if (rc == 0)
 		rc = pods_of(&pods, &t, argc ? argv[0] : NULL, e);

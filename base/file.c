@@ -41,7 +41,10 @@ int file_read_fd(char **out, size_t *len, int fd, const char *path, size_t max, 
 			break;
 		have += (size_t)n;
 		if (have > max)
-			return err_set(e, ERR_INVALID, "%s: larger than %zu bytes", path, max);
+			return max >> 20 ? err_set(e, ERR_INVALID, "%s: larger than %zu MiB", path,
+						   max >> 20)
+					 : err_set(e, ERR_INVALID, "%s: larger than %zu bytes",
+						   path, max);
 	}
 	text[have] = '\0';
 	*len = have;

@@ -366,7 +366,7 @@ static int check_key(struct parse *p, const yaml_event_t *event, const json_t *o
 	if (!json_is_string(v))
 		return fail_text(p, at, "key ", text, " is not a string: quote it");
 	if (json_object_get(object, text))
-		return fail_text(p, at, "duplicate key ", text, "");
+		return fail_text(p, at, "duplicate key ", text, ": keep one of them");
 	return 0;
 }
 
@@ -488,6 +488,11 @@ int y2j_parse(json_t **out, struct y2j_marks **marks, const char *text, size_t l
 	}
 	if (!yaml_parser_initialize(&p.parser))
 		abort(); /* out of memory */
+	/* Some editors put a mark in front; places are counted without it. */
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+		p.text = text += 3;
+		p.len = len -= 3;
+	}
 	yaml_parser_set_encoding(&p.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&p.parser, (const unsigned char *)text, len);
 	int rc = documents(out, &p);

@@ -6,10 +6,14 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/quantity.h"
+#include "base/suggest.h"
+#include "presto/findings.h"
 #include "presto/presto.h"
+#include "provision/input.h"
 #include "provision/schema.h"
 
 #define DEFAULT_IMAGE "localhost/presto-operator:dev"
@@ -78,6 +82,49 @@ static void check_provider(struct source *s, const json_t *doc)
 	}
 }
 
+/* The server would say so only when the operator is made, long after the cluster. */
+static void check_amounts(struct source *s, const json_t *resources)
+{
+	const json_t *section, *amount;
+	const char *name, *what;
+
+	jx_foreach (resources, name, section) {
+		jx_foreach (section, what, amount) {
+			char number[24], pointer[160];
+			const char *text = quantity_text(amount, number);
+			struct err bad = ERR_INIT;
+			int64_t unused;
+
+			if (!text ||
+			    (streq(what, "cpu") ? quantity_to_milli(&unused, text, &bad)
+						: quantity_to_bytes(&unused, text, &bad)) == 0)
+				continue;
+			snprintf(pointer, sizeof(pointer), ROOT "/operator/resources/%s/%.60s",
+				 name, what);
+			complain(s, pointer, false, "'%.60s' is no amount of %.60s; write it as %s",
+				 text, what, streq(what, "cpu") ? "500m or 2" : "64Mi or 1Gi");
+		}
+	}
+}
+
+/* For the first finding in a resource: the field that was meant, or where to read about it. */
+static void hint_field(struct err *e, const char *path)
+{
+	const char *words[256], *near;
+	size_t n = 0;
+
+	for (size_t i = 0; i < presto_fields_len && n < ARRAY_LEN(words); i++) {
+		words[n++] = presto_fields[i].path;
+		if (streq(words[n - 1], path)) {
+			err_hint(e, "prestoctl explain presto.%s", path);
+			return;
+		}
+	}
+	near = suggest(path, words, n);
+	if (near)
+		err_hint(e, "did you mean %s?", near);
+}
+
 /* The resource by the server's own schema, offline. @base is where it is in its document. */
 static void check_presto(struct source *s, const json_t *resource, const char *base)
 {
@@ -89,6 +136,8 @@ static void check_presto(struct source *s, const json_t *resource, const char *b
 
 		complain(s, pointer, strstr(causes[i].msg, "unknown") != NULL, "%s: %s",
 			 causes[i].path, causes[i].msg);
+		if (i == 0)
+			hint_field(s->e, causes[i].path);
 	}
 	free(causes);
 }
@@ -136,8 +185,13 @@ static int take_presto_file(struct env *v, struct source *outer, const char *fil
 	const json_t *given;
 	struct finding found[ENV_FINDINGS];
 	struct err e = ERR_INIT;
+	struct stat st;
 	size_t n;
 
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+		complain(outer, ROOT "/presto", false, "%s is a folder; name a file", path);
+		return -1;
+	}
 	if (y2j_file(&documents, &marks, path, Y2J_OWN, &e) < 0) {
 		if (e.code == ERR_INVALID) {
 			*outer->e = e;
@@ -192,8 +246,11 @@ int env_parse(struct env **out, const char *text, size_t len, const char *name, 
 	v->path = xstrdup(name);
 	v->folder = xstrdup(folder);
 	if (json_array_size(documents) != 1) {
-		complain(&s, "", false, "%zu documents; an environment file is one",
-			 json_array_size(documents));
+		if (json_array_size(documents) == 0)
+			complain(&s, "", false, "the file is empty");
+		else
+			complain(&s, "", false, "%zu documents; an environment file is one",
+				 json_array_size(documents));
 		return err_hint(e, "begin with a copy of examples/local.yaml");
 	}
 	v->doc = json_incref(json_array_get(documents, 0));
@@ -201,6 +258,7 @@ int env_parse(struct env **out, const char *text, size_t len, const char *name, 
 	if (s.findings)
 		return -1;
 	check_provider(&s, v->doc);
+	check_amounts(&s, jx_path(v->doc, "operator.resources"));
 	take(v);
 	presto = jx_get(v->doc, "presto");
 	if (json_is_string(presto)) {
@@ -215,43 +273,23 @@ int env_parse(struct env **out, const char *text, size_t len, const char *name, 
 	return 0;
 }
 
-static int read_all(char **out, size_t *len, const char *path, struct err *e)
-{
-	AUTO(buf_release) struct buf all = BUF_INIT(YAML_MAX_BYTES);
-	char chunk[8192];
-	ssize_t n;
-
-	if (!streq(path, "-"))
-		return file_read(out, len, path, YAML_MAX_BYTES, e);
-	while ((n = read(STDIN_FILENO, chunk, sizeof(chunk))) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_set(e, err_errno(errno), "standard input: %s", strerror(errno));
-		if (buf_add(&all, chunk, (size_t)n, e) < 0)
-			return err_wrap(e, "standard input");
-	}
-	*len = all.len;
-	*out = buf_take(&all);
-	return 0;
-}
-
 int env_load(struct env **out, const char *path, struct buf *more, struct err *e)
 {
 	autofree char *text = NULL, *dir = NULL, *folder = NULL;
 	size_t len = 0;
 
-	if (read_all(&text, &len, path, e) < 0) {
-		if (e->code == ERR_NOT_FOUND)
-			err_hint(e, "name an environment file with -f; examples/local.yaml is one");
-		return -1;
-	}
+	if (input_read(&text, &len, path, YAML_MAX_BYTES, e) < 0)
+		return err_hint(e, "name an environment file with -f; examples/local.yaml is one");
 	dir = streq(path, "-") ? xstrdup(".") : path_dir(path);
 	folder = realpath(dir, NULL);
 	if (!folder)
 		return err_set(e, err_errno(errno), "%s: %s", dir, strerror(errno));
-	return env_parse(out, text, len, streq(path, "-") ? "standard input" : path, folder, more,
-			 e);
+	if (env_parse(out, text, len, streq(path, "-") ? "standard input" : path, folder, more,
+		      e) == 0)
+		return 0;
+	return err_hint(
+		e,
+		"prestoctl explain [FIELD] tells what may be there; examples/local.yaml is a whole file");
 }
 
 char *env_file(const struct env *v, const char *path)

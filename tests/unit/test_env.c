@@ -67,7 +67,7 @@ static void everything_wrong_is_refused_with_its_place(void **state UNUSED)
 	static const struct {
 		const char *text, *msg;
 	} cases[] = {
-		{"", "f:1:1: 0 documents"},
+		{"", "f:1:1: the file is empty"},
 		{HEAD "---\n" HEAD, "f:1:1: 2 documents"},
 		{"[]", "f:1:1: the file must be a map, but this is a list"},
 		{"a: [", "f:"},

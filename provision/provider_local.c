@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/child.h"
 #include "base/clock.h"
@@ -81,6 +82,11 @@ static int devcluster(json_t **out, struct provider_ctx *c, const char *verb,
 		.argv = argv, .on_line = on_line, .arg = &talk, .max_output = MOST_OUTPUT};
 	int failed;
 
+	/* Also for a look: what belongs to root would seem to be absent. */
+	if (geteuid() != 0) {
+		err_set(e, ERR_DENIED, "the local Kubernetes belongs to root, and you are not");
+		return err_hint(e, "run prestoctl as root, or use the provider existing");
+	}
 	if (provider_tool(&tool, "PRESTOCTL_DEVCLUSTER", DEVCLUSTER, e) < 0)
 		return -1;
 	argv[n++] = tool;

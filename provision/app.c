@@ -75,13 +75,28 @@ static void apply_globals(struct app *a)
 	log_setup(a->g.verbose ? LOG_DEBUG_LEVEL : LOG_WARN_LEVEL, a->json);
 }
 
+/* A program that reads our errors as JSON wants those about other options so, too. */
+static bool asks_for_json(int argc, char **argv)
+{
+	for (int i = 0; i < argc && !streq(argv[i], "--"); i++) {
+		const char *next = i + 1 < argc ? argv[i + 1] : "";
+
+		if (streq(argv[i], "--output=json") || streq(argv[i], "-ojson") ||
+		    ((streq(argv[i], "--output") || streq(argv[i], "-o")) && streq(next, "json")))
+			return true;
+	}
+	return false;
+}
+
 int app_options(struct app *a, const struct command *c, void *into, int *argc, char **argv,
 		struct err *e)
 {
 	const struct opt_set sets[] = {{c->opts, into}, {app_global_opts, &a->g}};
 	char **words = argv;
+	bool json = a->json || asks_for_json(*argc, argv);
 
 	if (options_parse(sets, ARRAY_LEN(sets), false, argc, &words, e) < 0) {
+		a->json = json;
 		a->exit_code = EXIT_USAGE;
 		return err_hint(e, "see prestoctl help %s", c->name);
 	}
@@ -221,10 +236,13 @@ static int dispatch(struct app *a, int argc, char **argv, struct err *e)
 	const struct opt_set globals = {app_global_opts, &a->g};
 	const struct command *c;
 	const char *near = NULL;
+	bool json;
 
 	argc--;
 	argv++;
+	json = asks_for_json(argc, argv);
 	if (options_parse(&globals, 1, true, &argc, &argv, e) < 0) {
+		a->json = json;
 		a->exit_code = EXIT_USAGE;
 		return err_hint(e, "see prestoctl help");
 	}
@@ -237,6 +255,7 @@ static int dispatch(struct app *a, int argc, char **argv, struct err *e)
 	}
 	c = command_find(argv[0], &near);
 	if (!c) {
+		a->json = json;
 		app_usage(a, e, "unknown command '%s'", argv[0]);
 		if (near)
 			return err_hint(e, "did you mean '%s'?", near);

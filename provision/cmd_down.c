@@ -163,6 +163,8 @@ static int run(struct app *a, int argc, char **argv, struct err *e)
 		return -1;
 	failed = target_open(&t, a, o.file, argc ? argv[0] : NULL, true, e) < 0 ||
 		 down(&d, o.keep_cluster, e) < 0;
+	if (failed && e->code == ERR_CANCELLED && t.name)
+		err_hint(e, "prestoctl down %s goes on from here", t.name);
 	buf_release(&d.stays);
 	buf_release(&d.failed);
 	target_close(&t);
@@ -174,9 +176,9 @@ const struct command cmd_down = {
 	.args = "[NAME | -f FILE]",
 	.summary = "take everything of an environment away",
 	.about =
-		"The Presto resource goes first, then the operator and its rights. The resource type and the namespace go only\n"
-		"when this environment made them and no other Presto is left; what stays is said. The cluster goes when\n"
-		"prestoctl made it.",
+		"The Presto resource goes first, then the operator and its rights. The resource type and the\n"
+		"namespace go only when this environment made them and no other Presto is left; what stays\n"
+		"is said. The cluster goes when prestoctl made it.",
 	.opts = opts,
 	.max_args = 1,
 	.run = run,

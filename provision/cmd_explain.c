@@ -42,6 +42,23 @@ static void wrapped(struct buf *out, const char *text, size_t indent)
 	buf_fit(out, "\n");
 }
 
+/* The words of the field table for the schema's own. */
+static const char *type_word(const char *type)
+{
+	static const struct {
+		const char *type;
+		enum field_type as;
+	} words[] = {
+		{"object", FIELD_MAP},  {"array", FIELD_LIST},   {"string", FIELD_STRING},
+		{"integer", FIELD_INT}, {"boolean", FIELD_BOOL},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (streq(words[i].type, type))
+			return field_types[words[i].as];
+	return type;
+}
+
 static void type_of(struct buf *out, const json_t *schema)
 {
 	const json_t *type = jx_get(schema, "type"), *words = jx_get(schema, "enum"),
@@ -50,7 +67,8 @@ static void type_of(struct buf *out, const json_t *schema)
 
 	for (size_t i = 0; i < n; i++)
 		buf_fit(out, "%s%s", i ? " or " : "",
-			json_string_value(json_is_array(type) ? json_array_get(type, i) : type));
+			type_word(json_string_value(json_is_array(type) ? json_array_get(type, i)
+									: type)));
 	for (size_t i = 0; i < json_array_size(words); i++)
 		buf_fit(out, "%s%s", i ? ", " : ": ", json_string_value(json_array_get(words, i)));
 	if (json_is_string(fallback))
@@ -121,8 +139,13 @@ static const char *near_field(const char *path)
 	const char *words[256];
 	size_t n = 0;
 
-	for (size_t i = 0; i < presto_fields_len && n < ARRAY_LEN(words); i++)
+	for (size_t i = 0; i < presto_fields_len && n < ARRAY_LEN(words); i++) {
 		words[n++] = presto_fields[i].path;
+		/* "worker.count": as one finds it in the resource */
+		if (starts_with(words[n - 1], "spec.") &&
+		    streq(words[n - 1] + strlen("spec."), path))
+			return words[n - 1];
+	}
 	return suggest(path, words, n);
 }
 
@@ -150,7 +173,9 @@ static int explain(struct app *a, struct buf *out, const char *path, struct err 
 	}
 	autofree const char **words = jx_keys(jx_get(parent, "properties"), &n);
 	near = suggest(word, words, n);
-	app_usage(a, e, "no field '%s' in '%s'", word, path);
+	app_usage(a, e, "no field '%s'", path);
+	if (!near && (near = near_field(path)))
+		return err_hint(e, "did you mean presto.%s?", near);
 	return near ? err_hint(e, "did you mean '%s'?", near)
 		    : err_hint(e, "see prestoctl explain");
 }
@@ -176,7 +201,8 @@ const struct command cmd_explain = {
 	.args = "[FIELD]",
 	.summary = "what a field of the environment file means, with its type and default",
 	.about =
-		"FIELD is a path such as cluster.local.nodes or presto.spec.worker.count. A * marks what must be there.",
+		"FIELD is a path such as cluster.local.nodes or presto.spec.worker.count. A * marks what\n"
+		"must be there.",
 	.max_args = 1,
 	.run = run,
 };

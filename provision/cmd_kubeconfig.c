@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/yaml.h"
 #include "provision/commands.h"
 #include "provision/target.h"
 
@@ -23,16 +24,34 @@ static const struct opt opts[] = {
 /* Somebody's only kubeconfig is easily overwritten and hard to get back. */
 static int write_it(struct app *a, const struct options *o, const char *text, struct err *e)
 {
+	autofree char *whole = NULL;
+
 	if (file_exists(o->write) && !o->force) {
 		err_set(e, ERR_EXISTS, "%s is there already", o->write);
 		return err_hint(e, "give --write another file, or add --force to replace it");
 	}
 	if (file_write_atomic(o->write, text, strlen(text), 0600, e) < 0)
 		return -1;
+	whole = realpath(o->write, NULL);
 	if (a->json)
-		app_result_json(json_pack("{s:s}", "kubeconfig", o->write));
+		app_result_json(json_pack("{s:s}", "kubeconfig", whole ? whole : o->write));
 	else
-		app_print("export KUBECONFIG=%s\n", o->write);
+		app_print("export KUBECONFIG=%s\n", whole ? whole : o->write);
+	return 0;
+}
+
+/* kubectl reads a kubeconfig that is JSON as well. */
+static int print_it(struct app *a, const char *text, struct err *e)
+{
+	autojson json_t *documents = NULL;
+
+	if (!a->json) {
+		app_print("%s", text);
+		return 0;
+	}
+	if (y2j_parse(&documents, NULL, text, strlen(text), "kubeconfig", Y2J_FOREIGN, e) < 0)
+		return -1;
+	app_result_json(json_incref(json_array_get(documents, 0)));
 	return 0;
 }
 
@@ -49,10 +68,7 @@ static int run(struct app *a, int argc, char **argv, struct err *e)
 		 target_connect(&t, e) < 0;
 	if (!failed) {
 		text = kubeconfig_text(k8s_config_of(t.k), t.name ? t.name : "prestoctl");
-		if (o.write)
-			failed = write_it(a, &o, text, e) < 0;
-		else
-			app_print("%s", text);
+		failed = (o.write ? write_it(a, &o, text, e) : print_it(a, text, e)) < 0;
 		mem_wipe(text, strlen(text));
 		free(text);
 	}

@@ -59,6 +59,9 @@ const struct command cmd_manifests = {
 	.name = "manifests",
 	.args = "[-f FILE]",
 	.summary = "print what is installed into a cluster, for kubectl apply",
+	.about =
+		"With -f also the Presto resource. A cluster that does not know its type yet takes that\n"
+		"only once the type is established: apply it a second time.",
 	.opts = opts,
 	.run = run,
 };

@@ -66,6 +66,11 @@ static int up(struct app *a, struct target *t, struct err *e)
 	failed = remember(t, e) < 0 || steps_run(&c, e) < 0;
 	if (!failed)
 		summary(&c);
+	else if (e->code == ERR_CANCELLED)
+		err_hint(
+			e,
+			"what was made stays: the same command goes on from here, prestoctl down %s takes it away",
+			t->name);
 	step_ctx_release(&c);
 	return failed ? -1 : 0;
 }
@@ -95,8 +100,9 @@ const struct command cmd_up = {
 	.summary =
 		"make everything that an environment file describes, and prove that it answers SQL",
 	.about =
-		"Looks first and does only what is missing: running it again changes nothing, and after an interruption\n"
-		"it goes on where it stopped. A changed file is brought into the running cluster.",
+		"Looks first and does only what is missing: running it again changes nothing, and after an\n"
+		"interruption it goes on where it stopped. A changed file is brought into the running\n"
+		"cluster.",
 	.opts = opts,
 	.run = run,
 };

@@ -6,7 +6,10 @@
 
 #include "k8s/obj.h"
 
-static const char *const any_of[] = {"name an environment, or its file with -f", NULL};
+/* Said by commands with a word, with --env, and with -f: all of them take these. */
+#define WHICH_ENVIRONMENT "prestoctl help COMMAND tells how to name one"
+#define WHICH_CLUSTER \
+	"prestoctl up -f FILE makes one; another cluster is reached by --context, --kubeconfig and -n"
 
 static int by_file(struct target *t, struct app *a, const char *file, bool lock, struct err *e)
 {
@@ -45,7 +48,7 @@ static int by_state(struct target *t, struct app *a, const char *name, bool lock
 
 	if (!plain_name(name)) {
 		app_usage(a, e, "'%.60s' is not the name of an environment", name);
-		return err_hint(e, "%s", any_of[0]);
+		return err_hint(e, "%s", WHICH_ENVIRONMENT);
 	}
 	if (state_open(&t->state, name, false, e) < 0)
 		return -1;
@@ -55,7 +58,7 @@ static int by_state(struct target *t, struct app *a, const char *name, bool lock
 			return -1;
 		list_names(known, sizeof(known), names);
 		app_usage(a, e, "no environment '%s' is known here", name);
-		return err_hint(e, "%s%s", *known ? "known are: " : "give its file with -f", known);
+		return err_hint(e, "%s%s", *known ? "known are: " : WHICH_CLUSTER, known);
 	}
 	t->name = xstrdup(name);
 	t->ns = xstrdup(jx_str(t->state.doc, "namespace"));
@@ -77,11 +80,12 @@ static int by_only(struct target *t, struct app *a, bool lock, struct err *e)
 	if (json_array_size(names) == 1)
 		return by_state(t, a, json_string_value(json_array_get(names, 0)), lock, e);
 	list_names(known, sizeof(known), names);
-	if (!json_array_size(names))
+	if (!json_array_size(names)) {
 		app_usage(a, e, "no environment is known here");
-	else
-		app_usage(a, e, "there are several environments: %s", known);
-	return err_hint(e, "%s", any_of[0]);
+		return err_hint(e, "%s", WHICH_CLUSTER);
+	}
+	app_usage(a, e, "there are several environments: %s", known);
+	return err_hint(e, "%s", WHICH_ENVIRONMENT);
 }
 
 int target_open(struct target *t, struct app *a, const char *file, const char *name, bool lock,
@@ -130,8 +134,13 @@ static int the_only(json_t **out, struct target *t, struct err *e)
 	autojson json_t *all = NULL;
 	char names[300] = "";
 
-	if (k8s_list(&all, t->k, &K8S_PRESTO, t->ns, &o, e) < 0)
-		return -1;
+	if (k8s_list(&all, t->k, &K8S_PRESTO, t->ns, &o, e) < 0) {
+		if (e->code != ERR_NOT_FOUND)
+			return err_wrap(e, "namespace %s", t->ns);
+		err_clear(e);
+		err_set(e, ERR_NOT_FOUND, "no Presto was ever installed in this cluster");
+		return err_hint(e, "%s", WHICH_CLUSTER);
+	}
 	if (json_array_size(all) == 1) {
 		*out = json_incref(json_array_get(all, 0));
 		return 0;
@@ -146,7 +155,10 @@ static int the_only(json_t **out, struct target *t, struct err *e)
 		*names ? "namespace %s has several Presto clusters: %s"
 		       : "namespace %s has no Presto cluster%s",
 		t->ns, names);
-	return err_hint(e, "%s", any_of[0]);
+	return err_hint(
+		e, "%s",
+		*names ? "say which with --presto, where the command has it"
+		       : "say another namespace with -n, or make one with prestoctl up -f FILE");
 }
 
 int target_presto(json_t **out, struct target *t, struct err *e)

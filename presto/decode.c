@@ -46,7 +46,8 @@ static void decode_field(struct presto *p, const struct field *f, const json_t *
 		*(const char **)(void *)at = text ? text : fallback;
 		break;
 	case FIELD_INT:
-		*(int *)(void *)at = json_is_number(v) ? (int)json_number_value(v) : atoi(fallback);
+		*(int *)(void *)at = json_is_number(v) ? (int)json_number_value(v)
+						       : (int)strtol(fallback, NULL, 10);
 		break;
 	case FIELD_NUMBER:
 		*(double *)(void *)at = json_is_number(v) ? json_number_value(v)

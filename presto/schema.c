@@ -104,7 +104,7 @@ static void print_double(char out[40], double d)
 	do
 		snprintf(digits, sizeof(digits), "%.*e", n - 1, d);
 	while (strtod(digits, NULL) != d && n++ < 17);
-	int exponent = atoi(strchr(digits, 'e') + 1);
+	int exponent = (int)strtol(strchr(digits, 'e') + 1, NULL, 10);
 	if (exponent < -4 || exponent >= 6)
 		snprintf(out, 40, "%s", digits);
 	else

@@ -91,7 +91,7 @@ static int number_of(double *out, const char *text, const char *key, struct err 
 static int plan_of(struct memory_plan *plan, const char *text, int64_t total, struct err *e)
 {
 	struct memory_ratios r;
-	double headroom;
+	double headroom = 0;
 
 	if (number_of(&headroom, text, "node-memory-headroom", e) < 0 ||
 	    number_of(&r.xmx_to_total, text, "xmx-ratio", e) < 0 ||
@@ -173,7 +173,7 @@ int etc_write(const struct agent_files *f, const char *run_dir, int64_t node_tot
 				 {.name = "@HEAP_HEADROOM@"},
 				 {.name = "@QUERY_MAX_TOTAL_PER_NODE@"},
 				 {.name = "@QUERY_MAX_PER_NODE@"}};
-	struct memory_plan plan;
+	struct memory_plan plan = {0};
 
 	if (memory) {
 		if (plan_of(&plan, memory->bytes, node_total, e) < 0)

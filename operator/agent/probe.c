@@ -129,7 +129,7 @@ int http_ask(int *status, struct buf *body, const char *host, const char *port, 
 int probe_run(const char *what, const char *port, struct err *e)
 {
 	AUTO(buf_release) struct buf info = BUF_INIT(MAX_ANSWER), state = BUF_INIT(MAX_ANSWER);
-	int status;
+	int status = 0;
 
 	if (http_ask(&status, &info, "127.0.0.1", port, "GET", "/v1/info", NULL, 10000, e) < 0)
 		return -1;

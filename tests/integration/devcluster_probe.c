@@ -12,7 +12,8 @@
 
 static int serve(const char *port, const char *text)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(port)) };
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_port = htons((unsigned short)atoi(port))};
 	int one = 1, s = socket(AF_INET, SOCK_STREAM, 0);
 
 	setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
@@ -32,7 +33,7 @@ static int serve(const char *port, const char *text)
 
 static int look_up(const char *name, const char *port, struct addrinfo **found)
 {
-	struct addrinfo want = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM };
+	struct addrinfo want = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
 	int status = getaddrinfo(name, port, &want, found);
 
 	if (status != 0)

@@ -123,7 +123,7 @@ static int do_apply(struct probe *p, struct err *e)
 		return 0;
 	}
 	size_t n = json_array_size(in);
-	autofree const json_t **objs = xcalloc(n, sizeof(*objs));
+	autofree const json_t **objs = xcalloc(n, sizeof(json_t *));
 	autofree struct err *errs = xcalloc(n, sizeof(*errs));
 	for (size_t i = 0; i < n; i++)
 		objs[i] = json_array_get(in, i);

@@ -72,8 +72,8 @@ static const struct {
 	size_t body;
 	bool chunk_free; /* a Content-Length is expected */
 } sendings[] = {
-	{"PUT", 3, true},  {"PATCH", 3, true},	   {"POST", 3, true},	    {"DELETE", 3, true},
-	{"PUT", 0, true},  {"POST", 0, true},	   {"PATCH", 0, true},	    {"DELETE", 0, false},
+	{"PUT", 3, true},  {"PATCH", 3, true},     {"POST", 3, true},       {"DELETE", 3, true},
+	{"PUT", 0, true},  {"POST", 0, true},      {"PATCH", 0, true},      {"DELETE", 0, false},
 	{"GET", 0, false}, {"PUT", 2000000, true}, {"POST", 2000000, true},
 };
 

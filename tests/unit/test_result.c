@@ -117,7 +117,7 @@ static void width_is_what_a_terminal_shows(void **state UNUSED)
 	static const struct {
 		const char *text;
 		size_t want;
-	} cases[] = {{"", 0},	  {"abc", 3},	   {"é", 1},	   {"e\xcc\x81", 1},
+	} cases[] = {{"", 0},     {"abc", 3},      {"é", 1},       {"e\xcc\x81", 1},
 		     {"日本", 4}, {"\xff\xfe", 2}, {"\xe6\x97", 2}};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)

@@ -92,6 +92,11 @@ int file_write_atomic(const char *path, const void *bytes, size_t len, mode_t mo
 {
 	autofree char *folder = path_dir(path);
 	autofree char *temp = xasprintf("%s.XXXXXX", path);
+	struct stat st;
+
+	/* A rename would put a plain file in the place of /dev/full or /dev/stdout, for everybody. */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return err_set(e, ERR_EXISTS, "%s: is not a file", path);
 	int fd = mkostemp(temp, O_CLOEXEC);
 
 	if (fd < 0)

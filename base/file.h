@@ -18,7 +18,8 @@ int file_read_fd(char **out, size_t *len, int fd, const char *name, size_t max,
 		 struct err *e) MUST_CHECK;
 /*
  * file_write_atomic - temp file in the same folder, fsync, rename, fsync of the folder. A symlink at
- * the end of the path is replaced, not followed.
+ * the end of the path is replaced, not followed. What is there and is no file, or leads to none
+ * (a device, a pipe), stays: ERR_EXISTS.
  */
 int file_write_atomic(const char *path, const void *bytes, size_t len, mode_t mode,
 		      struct err *e) MUST_CHECK;

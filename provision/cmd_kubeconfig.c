@@ -30,8 +30,10 @@ static int write_it(struct app *a, const struct options *o, const char *text, st
 		err_set(e, ERR_EXISTS, "%s is there already", o->write);
 		return err_hint(e, "give --write another file, or add --force to replace it");
 	}
-	if (file_write_atomic(o->write, text, strlen(text), 0600, e) < 0)
+	whole = realpath(o->write, NULL);
+	if (file_write_atomic(whole ? whole : o->write, text, strlen(text), 0600, e) < 0)
 		return -1;
+	free(whole);
 	whole = realpath(o->write, NULL);
 	if (a->json)
 		app_result_json(json_pack("{s:s}", "kubeconfig", whole ? whole : o->write));

@@ -1,6 +1,8 @@
 /* junit.c - writes JUnit XML: one suite, one case per check. */
 #include "provision/junit.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/file.h"
 
@@ -38,6 +40,7 @@ static double seconds(ns_t d)
 int junit_write(const char *path, const char *suite, ns_t wall, const struct junit_case *cases,
 		size_t n, struct err *e)
 {
+	autofree char *whole = NULL;
 	AUTO(buf_release) struct buf b = BUF_INIT(4u << 20);
 	char began[TIME_RFC3339_SIZE];
 	size_t failed = 0, skipped = 0;
@@ -72,5 +75,7 @@ int junit_write(const char *path, const char *suite, ns_t wall, const struct jun
 		buf_fit(&b, "</testcase>\n");
 	}
 	buf_fit(&b, "  </testsuite>\n</testsuites>\n");
-	return file_write_atomic(path, b.data, b.len, 0644, e);
+	/* Named by the user: a link, such as /dev/stdout, is followed. */
+	whole = realpath(path, NULL);
+	return file_write_atomic(whole ? whole : path, b.data, b.len, 0644, e);
 }

@@ -240,6 +240,12 @@ def test_a_kubeconfig_is_written_for_its_owner_alone(place):
     assert done.returncode == 1 and "--force" in done.stderr
 
 
+def test_a_pipe_or_device_is_never_replaced_by_a_file(place):
+    os.mkfifo(place / "pipe")
+    done = run(place, "kubeconfig", "--kubeconfig", "kubeconfig", "--write", "pipe", "--force")
+    assert done.returncode == 1 and "is not a file" in done.stderr and (place / "pipe").is_fifo()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to be root to become somebody else")
 def test_the_local_provider_needs_root_and_says_so(place):
     with tempfile.TemporaryDirectory() as folder:  # open to others, unlike pytest's own

@@ -106,6 +106,22 @@ static void writing_replaces_a_link_and_leaves_its_target(void **state UNUSED)
 	assert_true(S_ISREG(st.st_mode));
 }
 
+static void writing_never_replaces_what_is_no_file(void **state UNUSED)
+{
+	autofree char *pipe = path_join(folder, "f"), *link = path_join(folder, "link");
+	struct err e = ERR_INIT;
+	struct stat st;
+
+	assert_int_equal(mkfifo(pipe, 0600), 0);
+	assert_int_equal(symlink(pipe, link), 0);
+	assert_fails(file_write_atomic(pipe, "x", 1, 0600, &e), &e, ERR_EXISTS);
+	assert_fails(file_write_atomic(link, "x", 1, 0600, &e), &e, ERR_EXISTS);
+	assert_int_equal(lstat(pipe, &st), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	assert_int_equal(lstat(link, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+}
+
 static void a_failed_write_leaves_nothing_behind(void **state UNUSED)
 {
 	struct err e = ERR_INIT;
@@ -213,6 +229,7 @@ int main(void)
 		cmocka_unit_test(files_without_a_size_are_read_to_the_end),
 		cmocka_unit_test(errors_tell_what_is_wrong),
 		WITH_FOLDER(writing_replaces_a_link_and_leaves_its_target),
+		WITH_FOLDER(writing_never_replaces_what_is_no_file),
 		WITH_FOLDER(a_failed_write_leaves_nothing_behind),
 		WITH_FOLDER(folders_are_made_with_their_parents),
 		WITH_FOLDER(a_lock_is_held_by_one),

@@ -14,11 +14,13 @@
 #define PODS_EVERY (2 * NS_SEC)
 #define FATAL_FOR \
 	(5 * NS_SEC) /* a registry may hiccup once; a name that does not exist stays wrong */
+#define PULL_FOR    (20 * NS_SEC)
+#define PULL_FAILED "ErrImagePull"
 #define OPERATOR_PODS "name=presto-operator"
 
 /* What a wait knows about the pods behind it. */
 struct watch_pods {
-	ns_t next, fatal_since;
+	ns_t next, fatal_since, pull_since;
 	char words[300];
 };
 
@@ -65,7 +67,13 @@ static int watch_pods(struct step_ctx *c, struct watch_pods *w, struct err *e)
 		w->fatal_since = 0;
 	else if (fatal && !w->fatal_since)
 		w->fatal_since = now;
-	if (!trouble || !fatal || now - w->fatal_since < FATAL_FOR)
+	/* The kubelet calls it ErrImagePull until its second try, and that may be half a minute away. */
+	if (!trouble || !strstr(trouble, PULL_FAILED))
+		w->pull_since = 0;
+	else if (!w->pull_since)
+		w->pull_since = now;
+	if (!(fatal && now - w->fatal_since >= FATAL_FOR) &&
+	    !(w->pull_since && now - w->pull_since >= PULL_FOR))
 		return 0;
 	err_set(e, ERR_INVALID, "%.*s", (int)strcspn(trouble, "\n"), trouble);
 	return err_hint(

@@ -118,9 +118,11 @@ static void diagnose(struct step_ctx *c)
 		app_detail(c->app, "%s", trouble);
 }
 
+/* A server that hangs is one that is away: a request that ran out of its own time has not used up ours. */
 static bool worth_another_try(const struct step_ctx *c, const struct err *e)
 {
-	return c->k && (e->code == ERR_UNAVAILABLE || e->code == ERR_THROTTLED) &&
+	return c->k &&
+	       (e->code == ERR_UNAVAILABLE || e->code == ERR_THROTTLED || e->code == ERR_TIMEOUT) &&
 	       clock_mono() + AGAIN_AFTER < c->app->deadline;
 }
 

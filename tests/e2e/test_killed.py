@@ -49,7 +49,7 @@ def test_after_all_that_up_has_nothing_to_write(nothing):
 
 
 def test_down_killed_half_way_takes_the_rest_away_when_run_again(nothing):
-    for step in ("presto", "operator"):
+    for step in ("presto", "cluster"):
         running = nothing.start("down", nothing.name, "--output", "json")
         assert running.step(step)
         assert running.kill()

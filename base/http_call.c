@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/http_internal.h"
 
 struct http_call {
@@ -194,6 +195,11 @@ static void finish(struct http_call *c)
 	detach(c);
 	c->resp.time_total = clock_mono() - c->started;
 	c->finished = true;
+	if (c->err.code)
+		log_debug(NULL, "%s", c->err.msg);
+	else
+		log_debug(NULL, "%s: %d in %lld ms", c->name, c->resp.status,
+			  (long long)(c->resp.time_total / NS_MS));
 	poke(c);
 }
 

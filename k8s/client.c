@@ -116,6 +116,11 @@ int k8s_new(struct k8s **out, struct loop *l, struct k8s_config *c, const struct
 	return 0;
 }
 
+void k8s_retry_for(struct k8s *k, ns_t retry_for)
+{
+	k->retry_for = retry_for;
+}
+
 void k8s_free(struct k8s *k)
 {
 	if (!k)

@@ -29,6 +29,8 @@ struct k8s_opts {
 /* k8s_new - takes the config over (it is emptied). No request is made. */
 int k8s_new(struct k8s **out, struct loop *l, struct k8s_config *c, const struct k8s_opts *o,
 	    struct err *e) MUST_CHECK;
+/* k8s_retry_for - from now on as the option of that name; 0: at most 3 retries. */
+void k8s_retry_for(struct k8s *k, ns_t retry_for);
 void k8s_free(struct k8s *k);
 void k8s_freep(struct k8s **k);
 const struct k8s_config *k8s_config_of(const struct k8s *k);

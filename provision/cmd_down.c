@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "provision/commands.h"
 #include "provision/down.h"
 
@@ -76,6 +77,9 @@ static int inside(struct down *d, bool keep, const char *other, bool *made, stru
 		return 0;
 	if (target_connect(d->t, e) == 0) {
 		decide_cluster(d, keep, other, made);
+		/* half a removal is worth more patience than a cluster that goes anyway */
+		if (!d->whole_cluster)
+			k8s_retry_for(d->t->k, d->app->deadline - clock_mono());
 		if (down_objects(d, e) == 0)
 			return 0;
 	}

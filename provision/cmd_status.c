@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "k8s/obj.h"
 #include "presto/names.h"
+#include "presto/presto.h"
 #include "provision/commands.h"
 #include "provision/target.h"
 
@@ -100,6 +101,17 @@ static bool operator_ready(const struct seen *s)
 	return s->operator&& jx_int(s->operator, "status.availableReplicas") > 0;
 }
 
+/* asked - how many workers there shall be, also before the operator has said anything. */
+static json_int_t asked(const struct seen *s)
+{
+	struct err e = ERR_INIT;
+	struct presto p;
+
+	if (jx_path(s->presto, "status.workers.desired"))
+		return jx_int(s->presto, "status.workers.desired");
+	return presto_decode(&p, s->presto, &e) < 0 ? 0 : p.worker_count;
+}
+
 static json_t *as_json(const struct seen *s)
 {
 	json_t *pods = json_array(), *o;
@@ -117,8 +129,7 @@ static json_t *as_json(const struct seen *s)
 		      "namespace", s->t->ns, "ready", obj_condition_true(s->presto, "Ready"),
 		      "message", jx_str_or(obj_condition(s->presto, "Ready"), "message", ""),
 		      "workers", jx_int(s->presto, "status.workers.active"), "workersAsked",
-		      jx_int(s->presto, "status.workers.desired"), "operatorReady",
-		      operator_ready(s), "pods", pods);
+		      asked(s), "operatorReady", operator_ready(s), "pods", pods);
 	if (s->t->name)
 		json_object_set_new(o, "environment", json_string(s->t->name));
 	return o;
@@ -136,8 +147,7 @@ static void as_text(const struct seen *s)
 		  ready ? jx_str_or(ready, "message", "")
 			: ": the operator has not said anything yet");
 	app_print("Workers   %lld of %lld have joined\n",
-		  (long long)jx_int(s->presto, "status.workers.active"),
-		  (long long)jx_int(s->presto, "status.workers.desired"));
+		  (long long)jx_int(s->presto, "status.workers.active"), (long long)asked(s));
 	app_print("Operator  %s\n", !s->operator        ? "not there"
 				    : operator_ready(s) ? "ready"
 							: "not ready");

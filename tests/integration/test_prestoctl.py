@@ -404,7 +404,7 @@ BAD = {
     "type": ("apiVersion: prestoctl/v1\nkind: Environment\nname: 7\n", r"env\.yaml:3:7: name must be text"),
     "binary": ("a\0b", r"env\.yaml:.*binary"),
     "list": ("[]\n", r"env\.yaml:1:1: the file must be a map"),
-    "empty": ("", r"env\.yaml:1:1: 0 documents"),
+    "empty": ("", r"env\.yaml:1:1: the file is empty"),
 }
 
 

@@ -90,10 +90,16 @@ static json_t *body_of(const json_t *want, const char *uid)
 static void written(struct apply_report *rep, struct applier *a, const json_t *want,
 		    const json_t *answer, bool made)
 {
+	autofree char *key = child_key(obj_ns(answer), obj_name(answer));
+	const struct child *c;
+
 	rep->writes++;
 	note(made ? &rep->made : &rep->changed, want);
 	view_normal(a->view, want, answer);
 	view_put(a->view, answer);
+	/* The store takes our own writes without a word: nobody else would see what is left to do. */
+	c = view_child(a->view, (enum child_kind)child_kind_of(want), key);
+	rep->again = rep->again || (c && c->foreign);
 }
 
 /*

@@ -326,6 +326,14 @@ def test_an_edited_child_comes_back_by_one_write(cluster, presto, kind, prefix, 
     assert [one for one in cluster.writes(since) if one[1] != "prestos/status"] == [("patch", kind + "s", name, 200)]
 
 
+def test_a_wanted_and_a_foreign_key_changed_at_once_are_both_set_right(cluster, presto):
+    name = f"presto-config-{presto}"
+    right = cluster.get("configmap", name)["data"]
+    for _ in range(10):     # the event of the first write comes before its reply, or after it
+        cluster.patch("configmap", name, {"data": {next(iter(right)): "edited", "stranger": "x"}})
+        until(lambda: cluster.get("configmap", name)["data"] == right, 5)
+
+
 def test_scaling_writes_the_worker_only_and_rolls_nothing(cluster, presto):
     name = f"presto-worker-{presto}"
     before, since = cluster.get("deployment", name)["spec"]["template"], cluster.mark()

@@ -14,8 +14,8 @@
 #define PODS_EVERY (2 * NS_SEC)
 #define FATAL_FOR \
 	(5 * NS_SEC) /* a registry may hiccup once; a name that does not exist stays wrong */
-#define PULL_FOR    (20 * NS_SEC)
-#define PULL_FAILED "ErrImagePull"
+#define PULL_FOR      (20 * NS_SEC)
+#define PULL_FAILED   "ErrImagePull"
 #define OPERATOR_PODS "name=presto-operator"
 
 /* What a wait knows about the pods behind it. */
@@ -72,6 +72,8 @@ static int watch_pods(struct step_ctx *c, struct watch_pods *w, struct err *e)
 		w->pull_since = 0;
 	else if (!w->pull_since)
 		w->pull_since = now;
+	if (!trouble)
+		return 0;
 	if (!(fatal && now - w->fatal_since >= FATAL_FOR) &&
 	    !(w->pull_since && now - w->pull_since >= PULL_FOR))
 		return 0;

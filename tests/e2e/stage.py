@@ -6,7 +6,6 @@ short folder in /tmp (sockets live there).
 
 import base64
 import contextlib
-import copy
 import http.client
 import json
 import os
@@ -363,10 +362,3 @@ class Stage:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 parts.append((f"kubectl {' '.join(what)}", self.kubectl(*what, "--request-timeout=10s", check=False)))
         return "\n".join(f"--- {title}\n{text}" for title, text in parts)
-
-
-def with_worker(env, **fields):
-    """A copy of an environment whose workers differ."""
-    env = copy.deepcopy(env)
-    env["presto"]["spec"]["worker"].update(fields)
-    return env

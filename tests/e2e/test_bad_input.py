@@ -24,7 +24,7 @@ FILES = {
     "wrong-resource": (GOOD + "  spec:\n    worker:\n      count: many\n", r":11:14: spec.worker.count: .*integer"),
     "unknown-field": (GOOD + "  spec:\n    worker:\n      cuont: 2\n", r":11:7: spec.worker.cuont: unknown field"),
     "binary": (b"\x7fELF\x02\x01\x01\x00\x00\xff\xfe" * 100, r":1:\d+: binary"),
-    "large": (("# " + "x" * 100 + "\n") * 200000, r": larger than \d+ bytes"),
+    "large": (("# " + "x" * 100 + "\n") * 200000, r": larger than \d+ (MiB|bytes)"),
     "missing": (None, r": No such file"),
 }
 

@@ -6,7 +6,7 @@ import signal
 
 import yaml
 
-from stage import OPERATOR_POD, PATIENCE, until
+from stage import ENV_LABEL, OPERATOR_POD, PATIENCE, until
 
 SIBLINGS = 20
 
@@ -100,7 +100,8 @@ def wanted(stage, name):
     if name != stage.presto:
         for role in ("coordinator", "worker"):
             spec[role]["nodeSelector"] = {"nowhere": "yes"}
-    return {"apiVersion": "starburstdata.com/v1", "kind": "Presto", "metadata": {"name": name}, "spec": spec}
+    return {"apiVersion": "starburstdata.com/v1", "kind": "Presto", "spec": spec,
+            "metadata": {"name": name, "labels": {ENV_LABEL: stage.name}}}
 
 
 def made(stage):

@@ -22,8 +22,8 @@ struct apply_report {
 	struct buf made, changed, removed; /* "Deployment presto-worker-x, ..." */
 	size_t writes;
 	bool waiting; /* an old child of that name is still going: its event brings us back */
-	bool again;   /* somebody else was quicker, or our own write left others' keys: look again at once */
-	char *taken;  /* "Service x belongs to ...", NULL: no name is taken */
+	bool again; /* somebody else was quicker, or our own write left others' keys: look again at once */
+	char *taken; /* "Service x belongs to ...", NULL: no name is taken */
 	char *refused; /* what the API server said about an intent that it will not have, NULL: nothing */
 	struct err retry; /* a failure that another try may cure; ERR_OK: none */
 };

@@ -456,7 +456,7 @@ int main(int argc, char **argv)
 	struct err e = ERR_INIT;
 	int rc;
 
-	log_setup(LOG_DEBUG_LEVEL, false);
+	log_setup(LOG_INFO_LEVEL, false);
 	if (argc < 2 || loop_new(&p.loop, &e) < 0)
 		return 2;
 	rc = run(&p, argv[1], &e);

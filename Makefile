@@ -104,7 +104,7 @@ fuzz-build: $(fuzz_bin)
 fuzz-replay: fuzz-build
 	@scripts/fuzz-replay $(O)/tests/fuzz
 
-golden: programs $(O)/tests/unit/test_golden
+golden: programs $(O)/tests/unit/test_golden $(O)/tests/unit/test_objects
 	@tests/golden/run $(if $(UPDATE),--update)
 lint:
 	@scripts/lint

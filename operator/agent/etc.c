@@ -27,23 +27,22 @@ bool etc_property(char *out, size_t size, const char *text, const char *key)
 	size_t key_len = strlen(key);
 	bool found = false;
 
-	for (const char *line = text; line && *line;
-	     line = strchr(line, '\n'), line += line ? 1 : 0) {
-		const char *end = strchrnul(line, '\n'), *at = line;
+	for (const char *line = text, *end; *line; line = *end ? end + 1 : end) {
+		const char *at = line, *to = end = strchrnul(line, '\n');
 
-		while (at < end && is_blank(*at))
+		while (at < to && is_blank(*at))
 			at++;
-		if ((size_t)(end - at) < key_len || strncmp(at, key, key_len) != 0)
+		if ((size_t)(to - at) < key_len || strncmp(at, key, key_len) != 0)
 			continue;
-		for (at += key_len; at < end && is_blank(*at); at++)
+		for (at += key_len; at < to && is_blank(*at); at++)
 			;
-		if (at >= end || (*at != '=' && *at != ':'))
+		if (at >= to || (*at != '=' && *at != ':'))
 			continue;
-		for (at++; at < end && is_blank(*at); at++)
+		for (at++; at < to && is_blank(*at); at++)
 			;
-		while (end > at && is_blank(end[-1]))
-			end--;
-		snprintf(out, size, "%.*s", (int)(end - at), at);
+		while (to > at && is_blank(to[-1]))
+			to--;
+		snprintf(out, size, "%.*s", (int)(to - at), at);
 		found = true;
 	}
 	return found;

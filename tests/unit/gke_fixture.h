@@ -66,14 +66,14 @@ static inline const char *gke_url(struct gke_fix *x, const char *target)
 	return gke_keep(x, fault_url_of(x->f, target));
 }
 
-static inline const char *gke_path(struct gke_fix *x, const char *name)
+static inline const char *gke_file(struct gke_fix *x, const char *name)
 {
 	return gke_keep(x, path_join(x->dir, name));
 }
 
 static inline const char *gke_write(struct gke_fix *x, const char *name, const char *text)
 {
-	const char *path = gke_path(x, name);
+	const char *path = gke_file(x, name);
 
 	assert_ok(file_write_atomic(path, text, strlen(text), 0600, &x->e), &x->e);
 	return path;

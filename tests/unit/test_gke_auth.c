@@ -480,7 +480,7 @@ static void a_program_s_answer_is_kept_in_its_output_file_while_it_holds(void **
 	struct gke_fix *x = *state;
 	const char *path = script(x, "#!/bin/sh\nprintf '%s' '" SAYS "\"id_token\":\"subject-run\","
 				     "\"expiration_time\":1895336931}'\n");
-	const char *file = gke_path(x, "answer.json");
+	const char *file = gke_file(x, "answer.json");
 	autofree char *source = xasprintf("\"executable\":{\"command\":\"%s\",\"output_file\":"
 					  "\"%s\"}",
 					  path, file);
@@ -784,7 +784,7 @@ static void the_first_place_that_has_a_credential_wins(void **state)
 
 	/* From the last to the first: each one set takes over. */
 	fault_always(x->f, "POST", "/token", FAULT_BODY(TOKEN("user-token")));
-	assert_ok(file_mkdirs(gke_path(x, ".config/gcloud"), 0700, &x->e), &x->e);
+	assert_ok(file_mkdirs(gke_file(x, ".config/gcloud"), 0700, &x->e), &x->e);
 	gke_write(x, ".config/gcloud/application_default_credentials.json", user_text(x));
 	found(x);
 	assert_ok(auth_status(&s, x->auth, &x->e), &x->e);

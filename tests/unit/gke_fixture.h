@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "base/jx.h"
 #include "base/log.h"
-#include "gke/auth.h"
+#include "gke/api.h"
 #include "tests/fault/faultserver.h"
 #include "tests/unit/unit.h"
 
@@ -89,6 +89,33 @@ static inline struct auth_opts gke_opts(struct gke_fix *x)
 		.metadata_wait = 200 * NS_MS,
 		.user_agent = "tests/1",
 	};
+}
+
+/* An account whose token comes from the file "tok", and whose APIs are all the server. */
+static inline struct gke *gke_client(struct gke_fix *x)
+{
+	static const char *const names[] = {
+		"CLOUDSDK_API_ENDPOINT_OVERRIDES_CONTAINER",
+		"CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE",
+		"CLOUDSDK_API_ENDPOINT_OVERRIDES_SERVICEUSAGE",
+		"CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDRESOURCEMANAGER",
+		"CLOUDSDK_API_ENDPOINT_OVERRIDES_ARTIFACTREGISTRY",
+	};
+	struct auth_opts a = gke_opts(x);
+	const struct gke_opts o = {.env = {gke_env_get, x},
+				   .user_agent = "tests/1",
+				   .timeout = 300 * NS_MS,
+				   .retry_for = 3 * NS_SEC,
+				   .backoff = NS_MS};
+	struct gke *g;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		gke_set(x, names[i], fault_url(x->f));
+	gke_set(x, "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", gke_write(x, "tok", "ya29.first-token"));
+	auth_freep(&x->auth);
+	assert_ok(auth_new(&x->auth, x->l, &a, &x->e), &x->e);
+	assert_ok(gke_new(&g, x->l, x->auth, &o, &x->e), &x->e);
+	return g;
 }
 
 static inline int gke_begin(void **state)

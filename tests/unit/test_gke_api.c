@@ -1,29 +1,7 @@
 /* Requests to Google: what they carry, when they are sent again, and when never. */
 #include "gke_fixture.h"
 
-#include "gke/api.h"
-
 #define PATH "/v1/projects/p/locations/l/clusters"
-
-static struct gke *client(struct gke_fix *x)
-{
-	struct auth_opts a = gke_opts(x);
-	const struct gke_opts o = {.env = {gke_env_get, x},
-				   .user_agent = "tests/1",
-				   .timeout = 300 * NS_MS,
-				   .retry_for = 3 * NS_SEC,
-				   .backoff = NS_MS};
-	struct gke *g;
-
-	gke_set(x, "CLOUDSDK_API_ENDPOINT_OVERRIDES_CONTAINER", fault_url(x->f));
-	if (!gke_getenv(&o.env, "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"))
-		gke_set(x, "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
-			gke_write(x, "tok", "ya29.first-token"));
-	auth_freep(&x->auth);
-	assert_ok(auth_new(&x->auth, x->l, &a, &x->e), &x->e);
-	assert_ok(gke_new(&g, x->l, x->auth, &o, &x->e), &x->e);
-	return g;
-}
 
 static int call(struct gke_fix *x, struct gke *g, const char *method, struct gke_error *why)
 {
@@ -43,7 +21,7 @@ static void a_request_carries_token_project_and_body(void **state)
 	AUTO(gke_freep) struct gke *g = NULL;
 
 	gke_set(x, "GOOGLE_CLOUD_QUOTA_PROJECT", "qp");
-	g = client(x);
+	g = gke_client(x);
 	fault_script(x->f, "POST", PATH, FAULT_BODY("{}"));
 	assert_ok(call(x, g, "POST", NULL), &x->e);
 	const struct fault_request *r = fault_request(x->f, 0);
@@ -59,7 +37,7 @@ static void a_request_carries_token_project_and_body(void **state)
 static void a_401_is_answered_with_a_new_token_once(void **state)
 {
 	struct gke_fix *x = *state;
-	AUTO(gke_freep) struct gke *g = client(x);
+	AUTO(gke_freep) struct gke *g = gke_client(x);
 	static const char no[] = "{\"error\":{\"code\":401,\"message\":\"Request had invalid "
 				 "authentication credentials.\",\"status\":\"UNAUTHENTICATED\"}}";
 
@@ -86,7 +64,7 @@ static void a_401_is_answered_with_a_new_token_once(void **state)
 static void what_may_be_sent_again_is_and_what_may_not_is_not(void **state)
 {
 	struct gke_fix *x = *state;
-	AUTO(gke_freep) struct gke *g = client(x);
+	AUTO(gke_freep) struct gke *g = gke_client(x);
 	static const struct {
 		const char *method;
 		int status; /* 0: a reset after the request was read */
@@ -143,7 +121,7 @@ static void a_post_nobody_can_have_seen_is_sent_again(void **state)
 	autofree char *nobody = xasprintf("http://127.0.0.1:%d", fault_free_port());
 	struct gke_error why;
 
-	g = client(x);
+	g = gke_client(x);
 	gke_freep(&g);
 	gke_set(x, "CLOUDSDK_API_ENDPOINT_OVERRIDES_CONTAINER", nobody);
 	const struct gke_opts o = {.env = {gke_env_get, x}, .backoff = NS_MS, .retry_for = NS_SEC};
@@ -156,7 +134,7 @@ static void a_post_nobody_can_have_seen_is_sent_again(void **state)
 static void a_silent_server_is_a_lost_reply(void **state)
 {
 	struct gke_fix *x = *state;
-	AUTO(gke_freep) struct gke *g = client(x);
+	AUTO(gke_freep) struct gke *g = gke_client(x);
 	struct gke_error why;
 
 	fault_script(x->f, "POST", PATH, FAULT_HOLD);
@@ -172,7 +150,7 @@ static void a_silent_server_is_a_lost_reply(void **state)
 static void the_server_s_wish_to_wait_is_heard(void **state)
 {
 	struct gke_fix *x = *state;
-	AUTO(gke_freep) struct gke *g = client(x);
+	AUTO(gke_freep) struct gke *g = gke_client(x);
 	ns_t start = clock_mono();
 
 	fault_script(x->f, "GET", PATH, FAULT_STATUS(429), FAULT_HEADER("Retry-After: 1"),
@@ -191,7 +169,7 @@ static void the_server_s_wish_to_wait_is_heard(void **state)
 static void answers_that_are_no_object_are_refused(void **state)
 {
 	struct gke_fix *x = *state;
-	AUTO(gke_freep) struct gke *g = client(x);
+	AUTO(gke_freep) struct gke *g = gke_client(x);
 	static const char *const bodies[] = {"[]", "<html>", "{", "7", "{\"a\":1,\"a\":2}"};
 
 	for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
@@ -205,7 +183,7 @@ static void answers_that_are_no_object_are_refused(void **state)
 static void lists_are_read_to_their_last_page(void **state)
 {
 	struct gke_fix *x = *state;
-	AUTO(gke_freep) struct gke *g = client(x);
+	AUTO(gke_freep) struct gke *g = gke_client(x);
 	autojson json_t *all = NULL;
 
 	fault_script(x->f, "GET", "/v1/things?filter=a&!pageToken=n%2F1",

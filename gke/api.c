@@ -124,7 +124,7 @@ static int send_once(struct http_resp *r, struct sending *s, struct err *e)
 		.url = s->url,
 		.headers = headers,
 		.body = {.bytes = s->body, .len = s->body ? strlen(s->body) : 0},
-		.timeout = s->g->timeout,
+		.timeout = s->q->timeout ? s->q->timeout : s->g->timeout,
 		.max_body = BODY_MAX,
 	};
 	if (http_do(s->g->http, &q, r, e) == 0)

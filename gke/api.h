@@ -36,6 +36,7 @@ struct gke_req {
 	const char *path; /* after the base, escaped, with its query: "/projects/p/..." */
 	const json_t *body;
 	bool repeatable;       /* a POST, PUT or PATCH that may be sent twice without harm */
+	ns_t timeout;          /* 0: the client's */
 	struct gke_error *why; /* receives what was refused and why; NULL: not asked for */
 	struct buf *detail;    /* lines for people are appended; NULL: not asked for */
 };

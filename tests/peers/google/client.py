@@ -119,8 +119,11 @@ class Google:
 
     # Environments
 
-    def env(self, home, credential="token", project="demo-proj", tls=False, **more):
-        """Of gcloud, google-auth, the plugin and prestoctl: every address is on loopback, the configuration empty."""
+    def env(self, home, credential="token", project="demo-proj", tls=False, proxy=False, **more):
+        """Of gcloud, google-auth, the plugin and prestoctl: every address is on loopback, the configuration empty.
+
+        With `proxy`, whatever would go to a host of Google comes here as well, and stands in the log with `via`.
+        """
         base = self.tls if tls else self.plain
         env = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
         env |= {"HOME": str(home), "CLOUDSDK_CONFIG": str(Path(home) / "gcloud"), "CLOUDSDK_CORE_PROJECT": project,
@@ -131,7 +134,10 @@ class Google:
                 "GCE_METADATA_IP": base.split("//")[1], "KUBECONFIG": str(Path(home) / "kubeconfig"),
                 "PYTHONDONTWRITEBYTECODE": "1", "CLOUDSDK_CORE_UNIVERSE_DOMAIN": "googleapis.com"}
         env |= {f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{api}": f"{base}/{path}" for api, path in APIS.items()}
-        if tls:
+        if proxy:
+            env |= {"HTTPS_PROXY": self.plain, "https_proxy": self.plain, "NO_PROXY": "127.0.0.1,localhost",
+                    "no_proxy": "127.0.0.1,localhost"}
+        if tls or proxy:
             env |= {"REQUESTS_CA_BUNDLE": self.ca, "CURL_CA_BUNDLE": self.ca, "SSL_CERT_FILE": self.ca}
         if credential == "token":
             env["CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"] = self.credentials["token"]

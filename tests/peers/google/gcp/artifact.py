@@ -58,7 +58,9 @@ def create(world, request):
         raise Problem(409, "the repository already exists")
     now = stamp(world.clock.wall(), 6)
     host = world.config["registry"] or f"{location}-docker.pkg.dev"
-    body = {"format": body["format"], "mode": body.get("mode", "STANDARD_REPOSITORY"), **body,
+    if body.get("mode", "MODE_UNSPECIFIED") == "MODE_UNSPECIFIED":
+        body["mode"] = "STANDARD_REPOSITORY"
+    body = {**body,
             "name": f"projects/{project.name}/locations/{location}/repositories/{name}", "createTime": now,
             "updateTime": now, "registryUri": f"{host}/{project.name}/{name}",
             "vulnerabilityScanningConfig": {"enablementState": "SCANNING_DISABLED"}}

@@ -134,6 +134,6 @@ ACTIONS = {
     ("POST", "expire"): expire,
     ("POST", "users"): users,
     ("POST", "reset"): reset,
-    # For tests that look whether one of them got out.
-    ("GET", "secrets"): lambda w, _r: {"secrets": sorted(w.auth.secret)},
+    # For tests that look whether one of them got out. What is shorter is found in any text.
+    ("GET", "secrets"): lambda w, _r: {"secrets": sorted(s for s in w.auth.secret if len(s) >= 8)},
 }

@@ -122,10 +122,13 @@ def reply_of(rule):
 
 
 def kill(rule, when):
-    """The client that is under test dies here; its pid may be written a moment after it has started."""
+    """The client that is under test dies here; its pid may be written a moment after it has started.
+
+    Killed before, its request has no effect: it died while it was sending.
+    """
     wanted = rule.get("signal") or {}
     if not wanted or wanted.get("when", "before") != when:
-        return
+        return False
     pid, until = wanted.get("pid"), time.monotonic() + 5
     while pid is None and time.monotonic() < until:
         text = Path(wanted["pidFile"]).read_text().strip() if Path(wanted["pidFile"]).exists() else ""
@@ -137,6 +140,7 @@ def kill(rule, when):
             os.kill(int(pid), getattr(signal, f"SIG{wanted.get('signal', 'KILL')}"))
         except ProcessLookupError:
             pass
+    return True
 
 
 def dump(rules):

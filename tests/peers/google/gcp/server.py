@@ -184,8 +184,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
         if rule.get("delay"):
             time.sleep(float(rule["delay"]))
-        kill(rule, "before")
-        if rule.get("reset") == "before" or rule.get("hang"):
+        if kill(rule, "before") or rule.get("reset") == "before" or rule.get("hang"):
             end(0)
             time.sleep(float(rule.get("hang", 0)))
             self.drop()

@@ -101,6 +101,12 @@ struct sending {
 	struct gke_error why;
 };
 
+static bool is_free(const struct gke_req *q)
+{
+	return q->repeatable || streq(q->method, "GET") || streq(q->method, "DELETE") ||
+	       streq(q->method, "HEAD");
+}
+
 static int send_once(struct http_resp *r, struct sending *s, struct err *e)
 {
 	const char *quota = auth_quota_project(s->g->auth);
@@ -126,6 +132,7 @@ static int send_once(struct http_resp *r, struct sending *s, struct err *e)
 		.body = {.bytes = s->body, .len = s->body ? strlen(s->body) : 0},
 		.timeout = s->q->timeout ? s->q->timeout : s->g->timeout,
 		.max_body = BODY_MAX,
+		.once = !is_free(s->q),
 	};
 	if (http_do(s->g->http, &q, r, e) == 0)
 		return 0;
@@ -133,12 +140,6 @@ static int send_once(struct http_resp *r, struct sending *s, struct err *e)
 	s->why.lost = !http_refused(e) && (e->code == ERR_UNAVAILABLE || e->code == ERR_TIMEOUT);
 	s->why.cause = s->why.lost || http_refused(e) ? GKE_CAUSE_TRANSIENT : GKE_CAUSE_OTHER;
 	return -1;
-}
-
-static bool is_free(const struct gke_req *q)
-{
-	return q->repeatable || streq(q->method, "GET") || streq(q->method, "DELETE") ||
-	       streq(q->method, "HEAD");
 }
 
 /* May it be sent again, and after which pause? */

@@ -4,12 +4,14 @@ import base64
 import concurrent.futures
 import email.utils
 import http.client
+import http.server
 import json
 import os
 import shutil
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.parse
 from pathlib import Path
@@ -314,23 +316,19 @@ def test_a_hundred_creates_at_once_make_one_cluster(google):
 def test_quotas_count_what_exists_and_say_each_one_that_is_short(google):
     google.configure(projects={"demo-proj": {"quotas": {"us-central1": {"CPUS": 8, "SSD_TOTAL_GB": 500,
                                                                         "IN_USE_ADDRESSES": 8}}}})
-    try:
-        text = create(google, at=REGION, status=403)["error"]["message"]
-        lines = [line for line in text.split("\n\t") if line]
-        assert [line[:4] for line in lines] == ["(1) ", "(2) ", "(3) "]
-        assert "resource \"CPUS\": request requires '18.0' and is short '10.0'. project has a quota of '8.0' with " \
-               "'8.0' available." in lines[0]
-        assert "'900.0' and is short '400.0'" in lines[2]
-        create(google)
-        usage = {q["metric"]: q["usage"] for q in call(google, "GET", f"{COMPUTE}/regions/us-central1")["quotas"]}
-        assert (usage["CPUS"], usage["IN_USE_ADDRESSES"], usage["SSD_TOTAL_GB"], usage["INSTANCES"]) == (6, 3, 300, 3)
-        everywhere = {q["metric"]: q["usage"] for q in call(google, "GET", COMPUTE)["quotas"]}
-        assert everywhere["CPUS_ALL_REGIONS"] == 6 and everywhere["FIREWALLS"] == 3
-        error = create(google, "two", status=403, nodePools=[{**POOL, "initialNodeCount": 2}])["error"]
-        assert error["message"].startswith("Insufficient regional quota") and error["status"] == "PERMISSION_DENIED"
-    finally:
-        google.configure(projects={"demo-proj": {"quotas": {"us-central1": {
-            "CPUS": 72, "SSD_TOTAL_GB": 4096, "IN_USE_ADDRESSES": 69}}}})
+    text = create(google, at=REGION, status=403)["error"]["message"]
+    lines = [line for line in text.split("\n\t") if line]
+    assert [line[:4] for line in lines] == ["(1) ", "(2) ", "(3) "]
+    assert "resource \"CPUS\": request requires '18.0' and is short '10.0'. project has a quota of '8.0' with " \
+           "'8.0' available." in lines[0]
+    assert "'900.0' and is short '400.0'" in lines[2]
+    create(google)
+    usage = {q["metric"]: q["usage"] for q in call(google, "GET", f"{COMPUTE}/regions/us-central1")["quotas"]}
+    assert (usage["CPUS"], usage["IN_USE_ADDRESSES"], usage["SSD_TOTAL_GB"], usage["INSTANCES"]) == (6, 3, 300, 3)
+    everywhere = {q["metric"]: q["usage"] for q in call(google, "GET", COMPUTE)["quotas"]}
+    assert everywhere["CPUS_ALL_REGIONS"] == 6 and everywhere["FIREWALLS"] == 3
+    error = create(google, "two", status=403, nodePools=[{**POOL, "initialNodeCount": 2}])["error"]
+    assert error["message"].startswith("Insufficient regional quota") and error["status"] == "PERMISSION_DENIED"
 
 
 def test_a_deleted_cluster_leaves_what_its_controllers_made(google):
@@ -377,13 +375,10 @@ def test_aggregated_lists_have_pages_filters_and_warnings(google):
     assert [d["name"] for d in only["zones/us-central1-b"]["disks"]] == ["d1", "d3"]
     assert only["zones/us-central1-a"]["warning"]["code"] == "NO_RESULTS_ON_PAGE"
     google.configure(unreachable=["us-central1-b"])
-    try:
-        body = call(google, "GET", at)
-        assert body["unreachables"] == ["zones/us-central1-b"]
-        assert body["items"]["zones/us-central1-b"]["warning"]["code"] == "UNREACHABLE"
-        call(google, "GET", f"{COMPUTE}/aggregated/disks", status=503)
-    finally:
-        google.configure(unreachable=[])
+    body = call(google, "GET", at)
+    assert body["unreachables"] == ["zones/us-central1-b"]
+    assert body["items"]["zones/us-central1-b"]["warning"]["code"] == "UNREACHABLE"
+    call(google, "GET", f"{COMPUTE}/aggregated/disks", status=503)
 
 
 def test_compute_operations_fail_with_200_and_inserts_repeat_by_request_id(google):
@@ -455,13 +450,10 @@ def test_signed_assertions_are_checked(google):
 
 def test_a_clock_that_is_off_shows_in_the_date_and_fails_the_assertion(google):
     google.control("POST", "clock", {"skew": -3600})
-    try:
-        assert "reasonable timeframe" in bearer(google, signed(google), 400)["error_description"]
-        head = google.http("GET", "/_control/ready", raw=True)[1]
-        date = email.utils.parsedate_to_datetime(head["Date"]).timestamp()
-        assert 3500 < time.time() - date < 3700
-    finally:
-        google.control("POST", "clock", {"skew": 0})
+    assert "reasonable timeframe" in bearer(google, signed(google), 400)["error_description"]
+    head = google.http("GET", "/_control/ready", raw=True)[1]
+    date = email.utils.parsedate_to_datetime(head["Date"]).timestamp()
+    assert 3500 < time.time() - date < 3700
 
 
 def test_refresh_exchange_and_impersonation(google):
@@ -496,11 +488,8 @@ def test_refresh_exchange_and_impersonation(google):
     call(google, "GET", f"{ZONE}/clusters", token=got["accessToken"])
     call(google, "POST", target, {**body, "lifetime": "7200s"}, 400)
     google.configure(impersonation={"deploy@demo-proj.iam.gserviceaccount.com": ["a@x"], "a@x": ["dev@example.com"]})
-    try:
-        assert "getAccessToken" in call(google, "POST", target, body, 403)["error"]["message"]
-        call(google, "POST", target, {**body, "delegates": ["projects/-/serviceAccounts/a@x"]})
-    finally:
-        google.configure(impersonation={"deploy@demo-proj.iam.gserviceaccount.com": ["*"], "a@x": ["*"]})
+    assert "getAccessToken" in call(google, "POST", target, body, 403)["error"]["message"]
+    call(google, "POST", target, {**body, "delegates": ["projects/-/serviceAccounts/a@x"]})
 
 
 def test_tokens_expire_and_need_scopes_rights_and_quota_projects(google):
@@ -661,25 +650,77 @@ def test_a_cluster_hands_out_the_api_server_that_was_configured(google, tmp_path
     google.configure(backends=[
         {"match": {"cluster": "fixed"}, "endpoint": "127.0.0.8", "caFile": str(tmp_path / "ca.pem")},
         {"match": {"cluster": "made*"}, "command": [str(script)]}])
-    try:
-        for name, endpoint in (("fixed", "127.0.0.8"), ("made-1", "127.0.0.9:6443")):
-            create(google, name)
-            advance(google)
-            until = time.monotonic() + 10
-            while cluster(google, name)["status"] == "PROVISIONING" and time.monotonic() < until:
-                time.sleep(0.02)
-            body = cluster(google, name)
-            assert body["endpoint"] == endpoint and body["masterAuth"]["clusterCaCertificate"].startswith("LS0tLS1CRUdJTiB")
-        call(google, "DELETE", f"{ZONE}/clusters/made-1")
+    for name, endpoint in (("fixed", "127.0.0.8"), ("made-1", "127.0.0.9:6443")):
+        create(google, name)
         advance(google)
-        cluster(google, "made-1", status=404)
         until = time.monotonic() + 10
-        while (tmp_path / "events").read_text().count("made-1") < 2 and time.monotonic() < until:
+        while cluster(google, name)["status"] == "PROVISIONING" and time.monotonic() < until:
             time.sleep(0.02)
-        events = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
-        assert [(e["event"], e["cluster"]) for e in events] == [("created", "made-1"), ("deleted", "made-1")]
+        body = cluster(google, name)
+        assert body["endpoint"] == endpoint and body["masterAuth"]["clusterCaCertificate"].startswith("LS0tLS1CRUdJTiB")
+    call(google, "DELETE", f"{ZONE}/clusters/made-1")
+    advance(google)
+    cluster(google, "made-1", status=404)
+    until = time.monotonic() + 10
+    while (tmp_path / "events").read_text().count("made-1") < 2 and time.monotonic() < until:
+        time.sleep(0.02)
+    events = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
+    assert [(e["event"], e["cluster"]) for e in events] == [("created", "made-1"), ("deleted", "made-1")]
+
+
+class Kubernetes(http.server.BaseHTTPRequestHandler):
+    """Two lists over TLS: all that the mirror reads of an API server."""
+
+    lists = {"services": [], "persistentvolumes": []}
+
+    def do_GET(self):
+        data = json.dumps({"items": self.lists[self.path.rsplit("/", 1)[1]]}).encode()
+        self.send_response(200 if self.headers.get("Authorization", "").startswith("Bearer ya29.mirror-") else 401)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_args):
+        pass
+
+
+def test_services_and_volumes_of_a_real_cluster_are_mirrored_until_it_goes(google):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(Path(google.ca).parent / "server.pem", Path(google.ca).parent / "server.key")
+    api = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Kubernetes)
+    api.socket = context.wrap_socket(api.socket, server_side=True)
+    threading.Thread(target=api.serve_forever, daemon=True).start()
+    google.configure(backends=[{"endpoint": f"127.0.0.1:{api.server_port}", "caFile": google.ca, "mirror": True}])
+
+    def wait(services, volumes):
+        Kubernetes.lists = {
+            "services": [{"metadata": {"uid": s, "name": "s", "namespace": "n"}, "spec": {"type": "LoadBalancer"}}
+                         for s in services],
+            "persistentvolumes": [{"metadata": {"name": v}, "spec": {"capacity": {"storage": "1.5Gi"}}} for v in volumes]}
+        until, seen = time.monotonic() + 10, None
+        while seen != (len(services), sorted(volumes)) and time.monotonic() < until:
+            time.sleep(0.05)
+            compute = google.ledger()["projects"]["demo-proj"]["compute"]
+            seen = (len(compute.get("forwardingRules", [])),
+                    sorted(d["name"] for d in compute.get("disks", []) if d["name"].startswith("pvc-")))
+        assert seen == (len(services), sorted(volumes))
+
+    try:
+        create(google)
+        advance(google)
+        wait(["6f1b1c9e-0000-4000-8000-00000000000a"], ["pvc-1", "pvc-2"])
+        wait([], ["pvc-2"])
+        call(google, "DELETE", f"{ZONE}/clusters/demo")
+        advance(google)
+        cluster(google, status=404)
+        Kubernetes.lists = {"services": [], "persistentvolumes": []}
+        time.sleep(0.5)
+        (disk,) = google.ledger()["projects"]["demo-proj"]["compute"]["disks"]
+        assert disk["name"] == "pvc-2" and disk["body"]["sizeGb"] == "2" and not disk["body"].get("users")
     finally:
         google.configure(backends=[])
+        api.shutdown()
+        api.server_close()
 
 
 # Real clients
@@ -712,8 +753,10 @@ def test_gcloud_makes_changes_and_removes_a_cluster(google, tmp_path):
         return gcloud(google, tmp_path, "container", *argv, "--zone=us-central1-a", "--quiet")
 
     google.configure(durations={"UPDATE_CLUSTER": 1, "SET_NODE_POOL_SIZE": 1, "CREATE_NODE_POOL": 1})
-    assert g("get-server-config", "--format=value(defaultClusterVersion)") == "1.32.4-gke.1415000"
-    assert g("clusters", "create", "demo", "--num-nodes=2", "--format=value(name,status)").startswith("demo\tR")
+    with concurrent.futures.ThreadPoolExecutor(2) as side:      # a create that is waited for takes gcloud 6 s
+        version = side.submit(g, "get-server-config", "--format=value(defaultClusterVersion)")
+        assert g("clusters", "create", "demo", "--num-nodes=2", "--format=value(name,status)").startswith("demo\tR")
+        assert version.result() == "1.32.4-gke.1415000"
     assert "gke_demo-proj_us-central1-a_demo" in (tmp_path / "kubeconfig").read_text()
     assert g("clusters", "describe", "demo", "--format=value(status,nodePools[0].status,currentNodeCount)"
              ) == "RUNNING\tRUNNING\t2"
@@ -724,11 +767,10 @@ def test_gcloud_makes_changes_and_removes_a_cluster(google, tmp_path):
     assert cluster(google)["resourceLabels"] == {"owner": "me"}
     g("node-pools", "delete", "extra", "--cluster=demo", "--async")
     advance(google)
-    operations = g("operations", "list", "--format=value(operationType,status)").split("\n")
-    assert [o.split()[0] for o in operations] == ["CREATE_CLUSTER", "CREATE_NODE_POOL", "SET_NODE_POOL_SIZE",
+    operations = [o.split() for o in g("operations", "list", "--format=value(operationType,status,name)").split("\n")]
+    assert [o[0] for o in operations] == ["CREATE_CLUSTER", "CREATE_NODE_POOL", "SET_NODE_POOL_SIZE",
                                                   "UPDATE_CLUSTER", "DELETE_NODE_POOL"]
-    name = g("operations", "list", "--limit=1", "--format=value(name)")
-    assert g("operations", "describe", name, "--format=value(status)") == "DONE"
+    assert g("operations", "describe", operations[0][2], "--format=value(status)") == "DONE"
     (tmp_path / "kubeconfig").unlink()
     g("clusters", "get-credentials", "demo")
     assert cluster(google)["endpoint"] in (tmp_path / "kubeconfig").read_text()
@@ -775,20 +817,22 @@ def test_gcloud_sees_leftovers_and_repositories(google, tmp_path):
 
 
 ADC = """
-import sys, google.auth, google.auth.transport.requests as r
+import google.auth, google.auth.transport.requests as r
 c, p = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
 c.refresh(r.Request()); print(p, c.token)
 """
 
 
+# google-auth takes no project from a user's file; of an external account it asks the resource manager.
 @needs_auth
-@pytest.mark.parametrize(("credential", "kind"), [
-    ("sa", "sa"), ("user", "user"), ("wif-file-json", "fed"), ("wif-impersonated", "imp"), ("impersonated", "imp"),
-    ("impersonated-sa", "imp"), ("metadata", "md")])
-def test_google_auth_finds_each_default_credential(google, tmp_path, credential, kind):
+@pytest.mark.parametrize(("credential", "kind", "project"), [
+    ("sa", "sa", "demo-proj"), ("user", "user", "None"), ("wif-file-json", "fed", "demo-proj"),
+    ("wif-impersonated", "imp", "demo-proj"), ("impersonated", "imp", "None"), ("impersonated-sa", "imp", "None"),
+    ("metadata", "md", "demo-proj")])
+def test_google_auth_finds_each_default_credential(google, tmp_path, credential, kind, project):
     out = run(google, tmp_path, [SDK_PYTHON, "-c", ADC], credential, PYTHONPATH=SDK / "lib/third_party")[0]
-    project, token = out.split()
-    assert project == "demo-proj" and token.startswith(f"ya29.{kind}-")
+    found, token = out.split()
+    assert found == project and token.startswith(f"ya29.{kind}-")
     call(google, "GET", f"{ZONE}/clusters", token=token)
 
 

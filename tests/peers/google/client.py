@@ -94,9 +94,10 @@ class Google:
         return self.control("GET", "ledger")
 
     def requests(self, since=0, **match):
-        """Entries of the log, those whose fields are equal to `match`."""
+        """Entries of the log, those whose fields are equal to `match`; an API server's reviews only when asked for."""
         found = self.control("GET", f"requests?since={since}")["requests"]
-        return [e for e in found if all(e.get(k) == v for k, v in match.items())]
+        return [e for e in found if all(e.get(k) == v for k, v in match.items())
+                and (e["service"] != "webhook" or "service" in match)]
 
     def writes(self, since=0):
         return [e for e in self.requests(since) if e["write"]]

@@ -5,7 +5,7 @@ A row of "backends": {"match": {project, location, cluster}, and one of
   "kubeconfig": path (its first server and certificate-authority-data)
   "command": argv, which gets {"event": "created"|"deleted", project, location, cluster} as JSON on its
              input and, when created, prints {"endpoint", "ca" or "caFile" or "kubeconfig"}}.
-Without a row a cluster gets an address of loopback where nobody listens, and the stand-in's own CA.
+and maybe "mirror": true, see mirror.py. Without a row a cluster gets an address of loopback where nobody listens, and the stand-in's own CA.
 """
 
 import base64

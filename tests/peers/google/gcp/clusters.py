@@ -151,7 +151,8 @@ def node_config(given):
 class Cluster:
     def __init__(self, world, project, location, given):
         self.world, self.project, self.location, self.name = world, project, location, given["name"]
-        self.hash, self.operation, self.deleted = secrets.token_hex(4), None, False
+        self.hash, self.operation = secrets.token_hex(4), None
+        self.mirrored = {"services": set(), "volumes": set()}
         self.backend = Backend(world, self)
         self.created = world.clock.wall()
         self.body = self.filled(copy.deepcopy(given))

@@ -138,7 +138,6 @@ def remove(world, cluster):
     leftovers.remove_cluster(world, cluster)
     if cluster.project.clusters.get(cluster.key) is cluster:
         del cluster.project.clusters[cluster.key]
-    cluster.deleted = True
     cluster.backend.deleted()
 
 

@@ -90,13 +90,9 @@ def users(world, request):
 
 
 def reset(world, _request):
-    """Nothing exists, nothing is scripted, nothing is logged; keys, tokens and the configuration stay."""
-    world.events.heap.clear()
-    for project in world.projects.values():
-        for table in (project.clusters, project.operations, project.resources, project.compute_operations,
-                      project.inserted, project.repositories, project.repository_operations):
-            table.clear()
-    world.plans.clear()
+    """Nothing exists, nothing is scripted, nothing is logged; keys and tokens stay, configuration goes back."""
+    world.clear()
+    world.clock.change(skew=0)
     world.faults.rules.clear()
     world.log.clear()
     return {}

@@ -22,6 +22,7 @@ SERVICES = {"container", "serviceusage", "cloudresourcemanager", "iamcredentials
 # What a proxy may be asked for; everything else is refused and stands in the log.
 GOOGLE = re.compile(r"(?:[a-z0-9-]+\.)*(?:googleapis\.com|google\.com|gke\.goog|pkg\.dev|google\.internal)\Z")
 MAX_BODY = 32 << 20
+IP_FREEBIND = 15        # Linux; Python 3.11 has no name for it
 
 
 class Dropped(Exception):
@@ -234,7 +235,11 @@ class Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def __init__(self, world, host, port, context=None):
         self.world, self.context, self.tls = world, context, context is not None
-        super().__init__((host, port), Handler)
+        super().__init__((host, port), Handler, bind_and_activate=False)
+        # An address of a network that will be made later is fine.
+        self.socket.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
+        self.server_bind()
+        self.server_activate()
         self.address = f"{host}:{self.server_address[1]}"
 
     def handle_error(self, request, client_address):

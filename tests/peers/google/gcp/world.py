@@ -102,15 +102,22 @@ class World:
         self.lock = threading.RLock()
         self.clock = Clock(scale)
         self.events = Events(self.clock)
-        self.config = merge(copy.deepcopy(DEFAULTS), config or {})
-        self.projects = {n: Project(n, c) for n, c in self.config["projects"].items()}
+        self.start = merge(copy.deepcopy(DEFAULTS), config or {})
         self.counter = itertools.count(1)
         self.plans = []         # how coming operations end; see operations.py
+        self.clear()
         self.auth = None        # set by auth.Auth
         self.faults = None      # set by faults.Faults
         self.log = None         # set by log.Log
         self.state = None       # a folder for keys and credential files
         self.base = ""          # of the plain listener
+
+    def clear(self):
+        """Nothing exists, nothing is scripted, and the configuration is that of the start."""
+        self.config = copy.deepcopy(self.start)
+        self.projects = {n: Project(n, c) for n, c in self.config["projects"].items()}
+        self.events.heap.clear()
+        self.plans.clear()
 
     def settle(self):
         self.events.settle()

@@ -60,12 +60,15 @@ static int need(char **out, const json_t *o, const char *field, struct err *e)
 {
 	const char *v = jx_str(o, field);
 
+	if (v && *v && strlen(v) <= MAX_TEXT) {
+		*out = xstrdup(v);
+		return 0;
+	}
 	if (!v || !*v)
-		return err_set(e, ERR_INVALID, "\"%s\" is missing", field);
-	if (strlen(v) > MAX_TEXT)
-		return err_set(e, ERR_INVALID, "\"%s\" is longer than %u bytes", field, MAX_TEXT);
-	*out = xstrdup(v);
-	return 0;
+		err_set(e, ERR_INVALID, "\"%s\" is missing", field);
+	else
+		err_set(e, ERR_INVALID, "\"%s\" is longer than %u bytes", field, MAX_TEXT);
+	return -1;
 }
 
 static char *maybe(const json_t *o, const char *field)

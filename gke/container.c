@@ -125,21 +125,22 @@ static int wait_out(struct gke *g, const struct gke_ref *r, const struct gke_err
 	return loop_sleep(gke_loop(g), pause, e);
 }
 
-static int change(struct gke_op *op, struct gke *g, const struct gke_ref *r, struct gke_req *q,
-		  const struct gke_wait *w, struct err *e)
+static int change(struct gke_op *op, struct gke *g, const struct gke_ref *r,
+		  const struct gke_req *what, const struct gke_wait *w, struct err *e)
 {
 	struct gke_error mine, *why = w && w->why ? w->why : &mine;
+	struct gke_req q = *what;
 
-	q->api = GKE_CONTAINER;
-	q->why = why;
+	q.api = GKE_CONTAINER;
+	q.why = why;
 	for (;;) {
 		autojson json_t *reply = NULL;
 		struct buf lines = BUF_INIT(16u << 10);
 		struct err full = ERR_INIT;
 		int rc;
 
-		q->detail = w && w->detail ? &lines : NULL;
-		rc = gke_call(&reply, g, q, e);
+		q.detail = w && w->detail ? &lines : NULL;
+		rc = gke_call(&reply, g, &q, e);
 		bool busy = rc < 0 && why->cause == GKE_CAUSE_BUSY && w &&
 			    (!w->deadline || clock_mono() < w->deadline);
 		/* A refusal that is waited out is no story for people. */

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 
-#define RETRY_MAX (3600 * NS_SEC)
+#define RETRY_MAX_S 3600.0
 
 static void copy(char *out, size_t size, const char *text)
 {
@@ -157,7 +157,7 @@ static void take_retry(struct gke_error *x, const char *text)
 	char *end = NULL;
 	double seconds = text ? strtod(text, &end) : 0;
 
-	if (end && streq(end, "s") && seconds > 0 && seconds < (double)(RETRY_MAX / NS_SEC))
+	if (end && streq(end, "s") && seconds > 0 && seconds < RETRY_MAX_S)
 		x->retry_delay = (ns_t)(seconds * (double)NS_SEC);
 }
 

@@ -337,7 +337,8 @@ def test_a_deleted_cluster_leaves_what_its_controllers_made(google):
     where = {"project": "demo-proj", "location": "us-central1-a", "cluster": "demo"}
     services = [{"uid": "6f1b1c9e-0000-4000-8000-00000000000a", "name": "presto", "address": True},
                 {"uid": "6f1b1c9e-0000-4000-8000-00000000000b", "name": "inner", "kind": "internal"},
-                {"uid": "6f1b1c9e-0000-4000-8000-00000000000c", "name": "web", "kind": "neg"}]
+                {"uid": "6f1b1c9e-0000-4000-8000-00000000000c", "name": "web", "kind": "neg"},
+                {"uid": "6f1b1c9e-0000-4000-8000-00000000000d", "name": "edge", "kind": "ingress"}]
     made = google.control("POST", "workloads", {**where, "services": services, "volumes": [
         {"pv": "pvc-1", "claim": "data"}, {"pv": "pvc-2", "labels": False}]})
     assert made["volumes"][0] == "projects/demo-proj/zones/us-central1-a/disks/pvc-1"
@@ -349,9 +350,9 @@ def test_a_deleted_cluster_leaves_what_its_controllers_made(google):
     advance(google)
     left = google.ledger()["projects"]["demo-proj"]["compute"]
     assert {k: len(v) for k, v in left.items()} == {
-        "addresses": 1, "backendServices": 1, "disks": 1, "firewalls": 3, "forwardingRules": 2, "healthChecks": 1,
-        "httpHealthChecks": 1, "networkEndpointGroups": 2, "targetPools": 1}
-    for kind in ("forwardingRules", "targetPools", "backendServices", "healthChecks", "httpHealthChecks",
+        "addresses": 1, "backendServices": 2, "disks": 1, "firewalls": 3, "forwardingRules": 3, "healthChecks": 2,
+        "httpHealthChecks": 1, "networkEndpointGroups": 3, "targetHttpProxies": 1, "targetPools": 1, "urlMaps": 1}
+    for kind in ("forwardingRules", "targetHttpProxies", "urlMaps", "targetPools", "backendServices", "healthChecks", "httpHealthChecks",
                  "networkEndpointGroups", "firewalls", "addresses", "disks"):
         for one in left[kind]:
             call(google, "DELETE", f"{COMPUTE}/{one['scope']}/{kind}/{one['name']}")
@@ -671,10 +672,10 @@ def test_a_cluster_hands_out_the_api_server_that_was_configured(google, tmp_path
 class Kubernetes(http.server.BaseHTTPRequestHandler):
     """Two lists over TLS: all that the mirror reads of an API server."""
 
-    lists = {"services": [], "persistentvolumes": []}
+    lists = {}
 
     def do_GET(self):
-        data = json.dumps({"items": self.lists[self.path.rsplit("/", 1)[1]]}).encode()
+        data = json.dumps({"items": self.lists.get(self.path.rsplit("/", 1)[1], [])}).encode()
         self.send_response(200 if self.headers.get("Authorization", "").startswith("Bearer ya29.mirror-") else 401)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
@@ -713,7 +714,7 @@ def test_services_and_volumes_of_a_real_cluster_are_mirrored_until_it_goes(googl
         call(google, "DELETE", f"{ZONE}/clusters/demo")
         advance(google)
         cluster(google, status=404)
-        Kubernetes.lists = {"services": [], "persistentvolumes": []}
+        Kubernetes.lists = {}
         time.sleep(0.5)
         (disk,) = google.ledger()["projects"]["demo-proj"]["compute"]["disks"]
         assert disk["name"] == "pvc-2" and disk["body"]["sizeGb"] == "2" and not disk["body"].get("users")
@@ -740,6 +741,7 @@ def run(google, home, argv, credential="token", **env):
     done = subprocess.run([str(a) for a in argv], env=google.env(home, credential, proxy=True, **env), text=True,
                           stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
     assert done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
+    assert google.requests(method="CONNECT", status=403) == []     # nothing tried to go elsewhere
     return done.stdout, done.stderr
 
 

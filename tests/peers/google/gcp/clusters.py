@@ -3,6 +3,7 @@
 import copy
 import re
 import secrets
+import uuid
 
 from . import machines
 from .backend import Backend
@@ -151,7 +152,9 @@ def node_config(given):
 class Cluster:
     def __init__(self, world, project, location, given):
         self.world, self.project, self.location, self.name = world, project, location, given["name"]
-        self.hash, self.operation = secrets.token_hex(4), None
+        self.id, self.operation = secrets.token_hex(32), None
+        self.hash = self.id[:8]             # what the names of its firewalls carry
+        self.uid = str(uuid.uuid4())        # of kube-system: what its controllers write on what they make
         self.mirrored = {"services": set(), "volumes": set()}
         self.backend = Backend(world, self)
         self.created = world.clock.wall()
@@ -193,7 +196,7 @@ class Cluster:
             "autopilot": {}, "autoscaling": {"autoscalingProfile": "BALANCED"}, "binaryAuthorization": {},
             "clusterIpv4Cidr": pods, "databaseEncryption": {"state": "DECRYPTED"},
             "defaultMaxPodsConstraint": {"maxPodsPerNode": "110"}, "enterpriseConfig": {"clusterTier": "STANDARD"},
-            "id": secrets.token_hex(32), "initialClusterVersion": version, "legacyAbac": {}, "location": self.location,
+            "id": self.id, "initialClusterVersion": version, "legacyAbac": {}, "location": self.location,
             "locations": zones_of(self.location), "loggingService": "logging.googleapis.com/kubernetes",
             "loggingConfig": {"componentConfig": {"enableComponents": ["SYSTEM_COMPONENTS", "WORKLOADS"]}},
             "maintenancePolicy": {"resourceVersion": secrets.token_hex(4)},
@@ -313,7 +316,7 @@ class Cluster:
     def summary(self):
         """For the ledger."""
         return {"name": self.name, "location": self.location, "status": self.status, "operation": self.operation,
-                "labels": self.body.get("resourceLabels") or {}, "endpoint": self.body.get("endpoint"),
+                "uid": self.uid, "labels": self.body.get("resourceLabels") or {}, "endpoint": self.body.get("endpoint"),
                 "nodePools": {p["name"]: {"nodesPerZone": p["x-count"], "zones": p["locations"],
                                           "autoscaling": p.get("autoscaling"), "status": p["status"],
                                           "machineType": p["config"]["machineType"]}

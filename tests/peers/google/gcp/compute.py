@@ -20,10 +20,11 @@ SCOPES = {
     "forwardingRules": "regions global", "addresses": "regions global", "targetPools": "regions",
     "backendServices": "regions global", "healthChecks": "regions global", "httpHealthChecks": "global",
     "firewalls": "global", "networks": "global", "subnetworks": "regions", "routes": "global", "urlMaps":
-    "regions global", "targetHttpProxies": "regions global", "instanceTemplates": "global", "machineTypes": "zones",
+    "regions global", "targetHttpProxies": "regions global", "targetHttpsProxies": "regions global",
+    "sslCertificates": "regions global", "instanceTemplates": "global", "machineTypes": "zones",
 }
 # field of another object that keeps one from being deleted
-USES = ("target", "backendService", "healthChecks", "backends", "urlMap", "defaultService", "source")
+USES = ("target", "backendService", "healthChecks", "backends", "urlMap", "defaultService", "sslCertificates")
 NAME = re.compile(r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?\Z")
 
 
@@ -264,7 +265,7 @@ def aggregated(world, request):
     """A map by scope. An empty scope holds only a warning, an unreachable one, too."""
     project, kind = world.project(request.project), request.groups["kind"]
     builtin(world, project)
-    if kind not in SCOPES:
+    if SCOPES.get(kind, "global") == "global":      # what exists only once has no such list
         raise Problem(404, "Not Found", reason="notFound")
     down = [f"zones/{z}" for z in world.config["unreachable"]]
     partial = request.query.get("returnPartialSuccess", "").lower() == "true"

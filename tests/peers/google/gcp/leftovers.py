@@ -12,7 +12,8 @@ KINDS = {"instances": "instance", "disks": "disk", "firewalls": "firewall", "for
          "httpHealthChecks": "httpHealthCheck", "addresses": "address", "networkEndpointGroups": "networkEndpointGroup",
          "instanceGroups": "instanceGroup", "instanceGroupManagers": "instanceGroupManager",
          "instanceTemplates": "instanceTemplate", "networks": "network", "subnetworks": "subnetwork",
-         "routes": "route", "urlMaps": "urlMap", "targetHttpProxies": "targetHttpProxy"}
+         "routes": "route", "urlMaps": "urlMap", "targetHttpProxies": "targetHttpProxy",
+         "targetHttpsProxies": "targetHttpsProxy", "sslCertificates": "sslCertificate"}
 
 
 def link(project, scope, kind, name):
@@ -166,9 +167,10 @@ def volume(world, cluster, spec):
 
 
 def service(world, cluster, spec):
-    """The load balancer of a Service: {"uid", "namespace", "name", "kind": target-pool|internal|neg, "address"}."""
+    """The load balancer of a Service: {"uid", "namespace", "name", "kind": target-pool|internal|neg|ingress, "address"}."""
     kind = spec.get("kind", "target-pool")
-    made = {"target-pool": target_pool, "internal": internal, "neg": endpoint_groups}[kind](world, cluster, spec)
+    made = {"target-pool": target_pool, "internal": internal, "neg": endpoint_groups,
+            "ingress": ingress}[kind](world, cluster, spec)
     project, uid = cluster.project, spec["uid"].replace("-", "")
     if spec.get("address") and kind == "target-pool":
         region = f"regions/{short(cluster.location)}"
@@ -186,7 +188,7 @@ def described(spec, **more):
 def target_pool(world, cluster, spec):
     project, region = cluster.project, f"regions/{short(cluster.location)}"
     uid, mark = spec["uid"], {"x-service": spec["uid"]}
-    name, cluster_id = f"a{uid.replace('-', '')}"[:32], cluster.hash * 2
+    name, cluster_id = f"a{uid.replace('-', '')}"[:32], cluster.uid.replace("-", "")[:16]
     address = f"203.0.113.{int(fingerprint(uid).encode()[0]) % 250 + 2}"
     check = f"k8s-{cluster_id}-node"
     put(world, project, "global", "httpHealthChecks", check, {"port": 10256, "requestPath": "/healthz",
@@ -237,9 +239,9 @@ def group(world, cluster, zone, name, spec, kind):
     port = str(spec.get("port", 8080))
     put(world, cluster.project, f"zones/{zone}", "networkEndpointGroups", name, {
         "networkEndpointType": kind, "size": 0, "network": network(cluster.project), "description": json.dumps({
-            "cluster-uid": cluster.body["id"], "namespace": spec.get("namespace", "default"),
+            "cluster-uid": cluster.uid, "namespace": spec.get("namespace", "default"),
             "service-name": spec.get("name", "svc"), "port": port}, separators=(",", ":")),
-        "annotations": {"cluster-uid": cluster.body["id"]}, "x-service": spec["uid"]})
+        "annotations": {"cluster-uid": cluster.uid}, "x-service": spec["uid"]})
 
 
 def endpoint_groups(world, cluster, spec):
@@ -248,6 +250,30 @@ def endpoint_groups(world, cluster, spec):
     for zone in cluster.zones:
         group(world, cluster, zone, name, spec, "GCE_VM_IP_PORT")
     return name
+
+
+def ingress(world, cluster, spec):
+    """A chain of the whole project, each link held by the one before it; the groups are at its end."""
+    project, mark, short_uid = cluster.project, {"x-service": spec["uid"]}, cluster.uid[:8]
+    group_of, text = endpoint_groups(world, cluster, spec), {"description": json.dumps({
+        "kubernetes.io/ingress-name": f"{spec.get('namespace', 'default')}/{spec.get('name', 'svc')}"})}
+    tail = f"{short_uid}-{spec.get('namespace', 'default')}-{spec.get('name', 'svc')}-{spec['uid'][:8]}"
+    rule, proxy, urls = (f"k8s2-{part}-{tail}"[:63] for part in ("fr", "tp", "um"))
+
+    def at(kind, name):
+        return link(project, "global", kind, name)
+
+    put(world, project, "global", "healthChecks", group_of, {"type": "HTTP", **text, **mark})
+    put(world, project, "global", "backendServices", group_of, {
+        "loadBalancingScheme": "EXTERNAL", "protocol": "HTTP", "healthChecks": [at("healthChecks", group_of)], "backends": [
+            {"group": link(project, f"zones/{z}", "networkEndpointGroups", group_of)} for z in cluster.zones],
+        "description": described(spec, **{"kubernetes.io/service-port": str(spec.get("port", 8080))}), **mark})
+    put(world, project, "global", "urlMaps", urls, {"defaultService": at("backendServices", group_of), **text, **mark})
+    put(world, project, "global", "targetHttpProxies", proxy, {"urlMap": at("urlMaps", urls), **text, **mark})
+    put(world, project, "global", "forwardingRules", rule, {
+        "IPAddress": "203.0.113.99", "IPProtocol": "TCP", "portRange": "80-80", "loadBalancingScheme": "EXTERNAL",
+        "target": at("targetHttpProxies", proxy), **text, **mark})
+    return "203.0.113.99"
 
 
 def remove_service(project, uid):

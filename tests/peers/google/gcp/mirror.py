@@ -57,19 +57,21 @@ class Mirror:
             return json.loads(got.read())["items"]
 
     def look(self, cluster):
+        uid = next((n["metadata"]["uid"] for n in self.items(cluster, "/api/v1/namespaces")
+                    if n["metadata"]["name"] == "kube-system"), cluster.uid)
         services = {s["metadata"]["uid"]: s for s in self.items(cluster, "/api/v1/services")
                     if s["spec"].get("type") == "LoadBalancer"}
         volumes = {v["metadata"]["name"]: v for v in self.items(cluster, "/api/v1/persistentvolumes")}
         with self.world.lock:
             if cluster.status not in LIVING:
                 return
-            have = cluster.mirrored
-            for uid in services.keys() - have["services"]:
+            cluster.uid, have = uid, cluster.mirrored
+            for one in services.keys() - have["services"]:
                 leftovers.service(self.world, cluster, {
-                    "uid": uid, "name": services[uid]["metadata"]["name"],
-                    "namespace": services[uid]["metadata"]["namespace"]})
-            for uid in have["services"] - services.keys():
-                leftovers.remove_service(cluster.project, uid)
+                    "uid": one, "name": services[one]["metadata"]["name"],
+                    "namespace": services[one]["metadata"]["namespace"]})
+            for one in have["services"] - services.keys():
+                leftovers.remove_service(cluster.project, one)
             for name in volumes.keys() - have["volumes"]:
                 spec = volumes[name]["spec"]
                 claim = spec.get("claimRef") or {}

@@ -124,11 +124,13 @@ static int once(json_t **out, struct auth *a, const struct http_req *q, struct a
 		log_redact(e->msg);
 		return -1;
 	}
-	if (r.status / 100 != 2) {
-		auth_refusal_decode(why, &r, a->now());
+	auth_refusal_decode(why, &r, a->now());
+	/* Some failures come with status 200. */
+	if (r.status / 100 != 2 || *why->error) {
 		*wait = r.retry_after;
 		return refuse(why, q->url, e);
 	}
+	*why = (struct auth_refusal){0};
 	if (jx_parse(out, buf_str(&r.body), r.body.len, "reply", &bad) < 0 ||
 	    !json_is_object(*out)) {
 		secret_json_freep(out);

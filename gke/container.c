@@ -113,6 +113,7 @@ static int wait_out(struct gke *g, const struct gke_ref *r, const struct gke_err
 
 	mine.why = NULL;
 	mine.detail = NULL;
+	mine.known = true;
 	if (*busy->operation) {
 		snprintf(op.name, sizeof(op.name), "%s", busy->operation);
 		if (gke_op_wait(g, r, &op, &mine, &ended) < 0 &&

@@ -42,6 +42,7 @@ ns_t gke_op_next(ns_t elapsed);
 struct gke_wait {
 	ns_t deadline; /* clock_mono; 0: none */
 	ns_t shortest; /* first pause; 0: 1 s (tests with a fast server) */
+	bool known;    /* the operation is an old one: a 404 is believed at once */
 	void (*progress)(const struct gke_op_status *s, ns_t elapsed, void *arg);
 	void *arg;
 	struct gke_error *why;

@@ -201,7 +201,7 @@ static int look(json_t **out, struct gke *g, const struct gke_ref *where, const 
 	return gke_call(out, g, &q, e);
 }
 
-static bool may_look_again(const struct err *e, ns_t elapsed)
+static bool may_look_again(const struct err *e, const struct gke_wait *w, ns_t elapsed)
 {
 	switch (e->code) {
 	case ERR_UNAVAILABLE:
@@ -210,7 +210,7 @@ static bool may_look_again(const struct err *e, ns_t elapsed)
 	case ERR_PROTOCOL:
 		return true;
 	case ERR_NOT_FOUND:
-		return elapsed < FORGIVE;
+		return !w->known && elapsed < FORGIVE;
 	default:
 		return false;
 	}
@@ -265,7 +265,7 @@ int gke_op_wait(struct gke *g, const struct gke_ref *where, const struct gke_op 
 				w->progress(&s, elapsed, w->arg);
 			if (s.state == GKE_OP_DONE)
 				return s.failed ? fail(&s, auth_principal(gke_auth(g)), w, e) : 0;
-		} else if (!may_look_again(e, elapsed)) {
+		} else if (!may_look_again(e, w, elapsed)) {
 			return waited_for(&s, op->name, e);
 		}
 		if (w->deadline && clock_mono() >= w->deadline)

@@ -332,6 +332,7 @@ static void token_endpoints_are_asked_again_when_the_failure_may_pass(void **sta
 		{400, "{\"error\":\"internal_failure\"}"},
 		{400, "{\"error\":\"server_error\"}"},
 		{400, "{\"error\":\"temporarily_unavailable\"}"},
+		{200, "{\"error\":\"internal_failure\"}"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

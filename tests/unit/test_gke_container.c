@@ -282,6 +282,13 @@ static void an_incompatible_operation_is_waited_out(void **state)
 	assert_ok(container_delete(&op, g, &demo, &w, &x->e), &x->e);
 	assert_string_equal(op.name, "operation-1");
 	assert_int_equal(fault_unused(x->f), 0);
+	/* One that Google has forgotten is over. */
+	fault_script(x->f, "DELETE", DEMO, FAULT_STATUS(400), FAULT_BODY(BUSY("operation-7")));
+	fault_script(x->f, "GET", WHERE "/operations/operation-7", FAULT_STATUS(404),
+		     FAULT_BODY("{}"));
+	fault_script(x->f, "DELETE", DEMO, FAULT_BODY(started));
+	assert_ok(container_delete(&op, g, &demo, &w, &x->e), &x->e);
+	assert_int_equal(fault_unused(x->f), 0);
 	/* Without leave to wait it is an error with the operation's name. */
 	struct gke_error why;
 	struct gke_wait none = {.deadline = 1, .why = &why};

@@ -9,6 +9,8 @@
  *	GOOGLE_OAUTH_ACCESS_TOKEN
  *	CLOUDSDK_AUTH_ACCESS_TOKEN_FILE
  *	GOOGLE_APPLICATION_CREDENTIALS
+ *	GOOGLE_CREDENTIALS (Terraform: a path, or the JSON itself)
+ *	CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE
  *	CLOUDSDK_CONFIG (else ~/.config/gcloud)/application_default_credentials.json
  *	the metadata server (GCE_METADATA_HOST, _ROOT, _IP; not with NO_GCE_CHECK)
  *	gcloud config config-helper

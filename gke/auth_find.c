@@ -75,6 +75,15 @@ static int use_file(struct finding *f, const char *path, const char *what, struc
 	return 0;
 }
 
+/* Terraform's variable holds a path, or the file's content. */
+static int use_text(struct finding *f, const char *text, const char *what, struct err *e)
+{
+	if (*text != '{')
+		return use_file(f, text, what, e);
+	say_source(f->a, what, NULL);
+	return auth_spec_decode(&f->a->spec, text, strlen(text), what, f->universe, e);
+}
+
 static char *well_known(const struct gke_env *env)
 {
 	const char *config = gke_getenv(env, "CLOUDSDK_CONFIG"), *home = gke_getenv(env, "HOME");
@@ -144,6 +153,10 @@ static int find(struct finding *f, struct err *e)
 		return use_token_file(f, v, "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", e);
 	if ((v = gke_getenv(env, "GOOGLE_APPLICATION_CREDENTIALS")))
 		return use_file(f, v, "GOOGLE_APPLICATION_CREDENTIALS", e);
+	if ((v = gke_getenv(env, "GOOGLE_CREDENTIALS")))
+		return use_text(f, v, "GOOGLE_CREDENTIALS", e);
+	if ((v = gke_getenv(env, "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE")))
+		return use_file(f, v, "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE", e);
 	path = well_known(env);
 	if (path && file_exists(path))
 		return use_file(f, path, "application default credentials", e);

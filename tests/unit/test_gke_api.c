@@ -1,5 +1,5 @@
 /* Requests to Google: what they carry, when they are sent again, and when never. */
-#include "gke_fixture.h"
+#include "tests/unit/gke_fixture.h"
 
 #define PATH "/v1/projects/p/locations/l/clusters"
 

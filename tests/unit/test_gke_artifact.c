@@ -1,5 +1,5 @@
 /* Repositories of Artifact Registry: made when absent, left alone when there. */
-#include "gke_fixture.h"
+#include "tests/unit/gke_fixture.h"
 
 #include "gke/artifact.h"
 

@@ -1,11 +1,10 @@
 /* How each credential becomes a token, which one is found, and what goes wrong with each. */
-#include "gke_fixture.h"
+#include "tests/unit/gke_auth_fixture.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
 #include "base/base64.h"
-#include "gke/auth_internal.h"
 
 static char *key_pem; /* one RSA key for all tests */
 static EVP_PKEY *key;
@@ -32,8 +31,6 @@ static int drop_key(void **state UNUSED)
 	return 0;
 }
 
-#define TOKEN(t) "{\"access_token\":\"" t "\",\"expires_in\":3599,\"token_type\":\"Bearer\"}"
-
 static const char *key_file(struct gke_fix *x, const char *token_uri)
 {
 	autojson json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "type", "service_account",
@@ -45,93 +42,7 @@ static const char *key_file(struct gke_fix *x, const char *token_uri)
 	return gke_write(x, "key.json", text);
 }
 
-static const char *user_text(struct gke_fix *x)
-{
-	return gke_keep(x, xasprintf("{\"type\":\"authorized_user\",\"client_id\":\"cid\","
-				     "\"client_secret\":\"sesame-secret\","
-				     "\"refresh_token\":\"1//refresh-secret\","
-				     "\"quota_project_id\":\"qp\",\"token_uri\":\"%s\"}",
-				     gke_url(x, "/token")));
-}
-
-/* source: the members of credential_source; more: further members with a comma in front. */
-static const char *external_text(struct gke_fix *x, const char *source, const char *more)
-{
-	return gke_keep(x, xasprintf("{\"type\":\"external_account\","
-				     "\"audience\":\"//iam.googleapis.com/projects/1/locations/"
-				     "global/workloadIdentityPools/pool/providers/gh\","
-				     "\"subject_token_type\":\"urn:ietf:params:oauth:token-type:"
-				     "jwt\",\"token_url\":\"%s\",\"credential_source\":{%s}%s}",
-				     gke_url(x, "/v1/token"), source, more));
-}
-
-static void found(struct gke_fix *x)
-{
-	struct auth_opts o = gke_opts(x);
-
-	auth_freep(&x->auth);
-	assert_ok(auth_new(&x->auth, x->l, &o, &x->e), &x->e);
-}
-
-static void use(struct gke_fix *x, const char *text)
-{
-	gke_set(x, "GOOGLE_APPLICATION_CREDENTIALS", gke_write(x, "adc.json", text));
-	found(x);
-}
-
-static int token_rc(struct gke_fix *x, bool refused, char **token)
-{
-	ns_t expiry = 0;
-
-	*token = NULL;
-	return auth_token(token, &expiry, refused, x->auth, &x->e);
-}
-
-static void gives(struct gke_fix *x, const char *expected)
-{
-	autofree char *token = NULL;
-
-	assert_ok(token_rc(x, false, &token), &x->e);
-	assert_string_equal(token, expected);
-}
-
-static void fails(struct gke_fix *x, enum err_code code, const char *message, const char *hint)
-{
-	char *token;
-
-	if (token_rc(x, false, &token) == 0)
-		fail_msg("a token instead of \"%s\"", message);
-	assert_has(x->e.msg, message);
-	assert_has(x->e.hint, hint);
-	assert_null(strstr(x->e.msg, "secret"));
-	assert_fails(-1, &x->e, code);
-}
-
-static const struct fault_request *request(struct gke_fix *x, size_t i)
-{
-	const struct fault_request *r = fault_request(x->f, i);
-
-	assert_non_null(r);
-	return r;
-}
-
 /* --- service account keys --------------------------------------------------------------------- */
-
-static char *form_value(const char *body, const char *name)
-{
-	autofree char *look = xasprintf("%s=", name);
-	const char *at = starts_with(body, look) ? body : NULL;
-
-	if (!at) {
-		autofree char *inner = xasprintf("&%s=", name);
-
-		at = strstr(body, inner);
-		assert_non_null(at);
-		at++;
-	}
-	at += strlen(look);
-	return xstrndup(at, strcspn(at, "&"));
-}
 
 static json_t *jwt_part(const char *jwt, unsigned index)
 {
@@ -379,295 +290,6 @@ static void answers_that_are_none_are_refused(void **state)
 	}
 }
 
-/* --- federation ------------------------------------------------------------------------------- */
-
-static void subject_tokens_come_from_files_in_two_formats_and_are_read_each_time(void **state)
-{
-	struct gke_fix *x = *state;
-	const char *path = gke_write(x, "oidc", "subject-one\n");
-	autofree char *source = xasprintf("\"file\":\"%s\"", path), *token = NULL;
-
-	fault_always(x->f, "POST", "/v1/token", FAULT_BODY(TOKEN("federated")));
-	use(x, external_text(x, source, ""));
-	gives(x, "federated");
-	const char *body = request(x, 0)->body;
-	autofree char *subject = form_value(body, "subject_token");
-	autofree char *scope = form_value(body, "scope");
-	autofree char *grant = form_value(body, "grant_type");
-	autofree char *wanted = form_value(body, "requested_token_type");
-	assert_string_equal(subject, "subject-one");
-	assert_has(scope, "cloud-platform%20https");
-	assert_has(scope, "userinfo.email");
-	assert_has(grant, "token-exchange");
-	assert_has(wanted, "access_token");
-
-	gke_write(x, "oidc", "subject-two");
-	assert_ok(token_rc(x, true, &token), &x->e);
-	autofree char *again = form_value(request(x, 1)->body, "subject_token");
-	assert_string_equal(again, "subject-two");
-
-	gke_write(x, "oidc", "{\"value\":\"subject-json\"}");
-	autofree char *json = xasprintf("\"file\":\"%s\",\"format\":{\"type\":\"json\","
-					"\"subject_token_field_name\":\"value\"}",
-					path);
-	use(x, external_text(x, json, ""));
-	gives(x, "federated");
-	autofree char *third = form_value(request(x, 2)->body, "subject_token");
-	assert_string_equal(third, "subject-json");
-}
-
-static void subject_tokens_come_from_urls_with_their_headers(void **state)
-{
-	struct gke_fix *x = *state;
-	autofree char *source = xasprintf(
-		"\"url\":\"%s\",\"headers\":{\"Authorization\":\"Bearer runner-secret\"},"
-		"\"format\":{\"type\":\"json\",\"subject_token_field_name\":\"value\"}",
-		gke_url(x, "/oidc?audience=a"));
-
-	fault_script(x->f, "GET", "/oidc?audience=a", FAULT_STATUS(503), FAULT_BODY(""));
-	fault_script(x->f, "GET", "/oidc?audience=a", FAULT_BODY("{\"value\":\"subject-url\"}"));
-	fault_always(x->f, "POST", "/v1/token", FAULT_BODY(TOKEN("federated")));
-	use(x, external_text(x, source, ""));
-	gives(x, "federated");
-	autofree char *header = fault_request_header(request(x, 1), "authorization");
-	autofree char *subject = form_value(request(x, 2)->body, "subject_token");
-	assert_string_equal(header, "Bearer runner-secret");
-	assert_string_equal(subject, "subject-url");
-
-	fault_clear(x->f);
-	fault_always(x->f, "GET", "/oidc*", FAULT_STATUS(403), FAULT_BODY("no"));
-	found(x);
-	fails(x, ERR_DENIED, "HTTP 403", "id-token: write");
-}
-
-static const char *script(struct gke_fix *x, const char *text)
-{
-	const char *path = gke_write(x, "give-token", text);
-
-	assert_int_equal(chmod(path, 0700), 0);
-	return path;
-}
-
-#define SAYS \
-	"{\"version\":1,\"success\":true,\"token_type\":\"urn:ietf:params:oauth:token-type:jwt\","
-
-static void subject_tokens_come_from_programs_when_that_is_allowed(void **state)
-{
-	struct gke_fix *x = *state;
-	const char *path = script(
-		x, "#!/bin/sh\n[ \"$1\" = two ] && [ $GOOGLE_EXTERNAL_ACCOUNT_INTERACTIVE = 0 ] "
-		   "|| exit 3\nprintf '%s' '" SAYS "\"id_token\":\"subject-x'$$'\"}'\n");
-	autofree char *source = xasprintf("\"executable\":{\"command\":\"%s  two\"}", path);
-
-	fault_always(x->f, "POST", "/v1/token", FAULT_BODY(TOKEN("federated")));
-	use(x, external_text(x, source, ""));
-	fails(x, ERR_DENIED, "wants to run a program",
-	      "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1");
-	assert_int_equal(fault_count(x->f), 0);
-	gke_set(x, "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES", "1");
-	gives(x, "federated");
-	autofree char *subject = form_value(request(x, 0)->body, "subject_token");
-	assert_true(starts_with(subject, "subject-x"));
-	script(x, "#!/bin/sh\necho '{\"version\":1,\"success\":false,\"code\":\"401\","
-		  "\"message\":\"nobody is logged in\"}'; exit 1\n");
-	found(x);
-	fails(x, ERR_DENIED, "401: nobody is logged in", "");
-	script(x, "#!/bin/sh\nexit 7\n");
-	fails(x, ERR_DENIED, "exit code 7", "");
-}
-
-static void a_program_s_answer_is_kept_in_its_output_file_while_it_holds(void **state)
-{
-	struct gke_fix *x = *state;
-	const char *path = script(x, "#!/bin/sh\nprintf '%s' '" SAYS "\"id_token\":\"subject-run\","
-				     "\"expiration_time\":1895336931}'\n");
-	const char *file = gke_file(x, "answer.json");
-	autofree char *source = xasprintf("\"executable\":{\"command\":\"%s\",\"output_file\":"
-					  "\"%s\"}",
-					  path, file);
-	autofree char *token = NULL, *one = NULL, *two = NULL, *three = NULL;
-
-	gke_set(x, "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES", "1");
-	fault_always(x->f, "POST", "/v1/token", FAULT_BODY(TOKEN("federated")));
-	gke_write(x, "answer.json",
-		  SAYS "\"id_token\":\"subject-file\",\"expiration_time\":"
-		       "1795337000}");
-	use(x, external_text(x, source, ""));
-	gives(x, "federated");
-	one = form_value(request(x, 0)->body, "subject_token");
-	assert_string_equal(one, "subject-file");
-	/* Refused, or at its end: the program runs. */
-	assert_ok(token_rc(x, true, &token), &x->e);
-	two = form_value(request(x, 1)->body, "subject_token");
-	assert_string_equal(two, "subject-run");
-	gke_now = 1795337000 * NS_SEC;
-	found(x);
-	gives(x, "federated");
-	three = form_value(request(x, 2)->body, "subject_token");
-	assert_string_equal(three, "subject-run");
-}
-
-#define IMPERSONATE \
-	"/v1/projects/-/serviceAccounts/imp@demo.iam.gserviceaccount.com:generateAccessToken"
-#define IMPERSONATED "{\"accessToken\":\"imp-token\",\"expireTime\":\"2026-11-22T09:42:11Z\"}"
-
-static void federation_may_act_as_a_service_account(void **state)
-{
-	struct gke_fix *x = *state;
-	autofree char *source = xasprintf("\"file\":\"%s\"", gke_write(x, "oidc", "subject-one"));
-	autofree char *more = xasprintf(",\"service_account_impersonation_url\":\"%s\","
-					"\"service_account_impersonation\":{"
-					"\"token_lifetime_seconds\":1200}",
-					gke_url(x, IMPERSONATE));
-	ns_t expiry = 0;
-	autofree char *token = NULL;
-
-	fault_script(x->f, "POST", "/v1/token", FAULT_BODY(TOKEN("fed-token")));
-	fault_script(x->f, "POST", IMPERSONATE, FAULT_BODY(IMPERSONATED));
-	use(x, external_text(x, source, more));
-	assert_ok(auth_token(&token, &expiry, false, x->auth, &x->e), &x->e);
-	assert_string_equal(token, "imp-token");
-	assert_true(expiry == NOW + 3600 * NS_SEC);
-	autofree char *scope = form_value(request(x, 0)->body, "scope");
-	autofree char *bearer = fault_request_header(request(x, 1), "authorization");
-	assert_string_equal(scope, "https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fiam");
-	assert_string_equal(bearer, "Bearer fed-token");
-	assert_string_equal(request(x, 1)->body,
-			    "{\"delegates\":[],\"lifetime\":\"1200s\",\"scope\":[\"https://"
-			    "www.googleapis.com/auth/cloud-platform\",\"https://"
-			    "www.googleapis.com/auth/userinfo.email\"]}");
-	assert_string_equal(auth_principal(x->auth), "imp@demo.iam.gserviceaccount.com");
-}
-
-static void a_subject_token_goes_to_google_or_loopback_only(void **state)
-{
-	struct gke_fix *x = *state;
-	static const char *const urls[] = {
-		"http://sts.googleapis.com/v1/token",
-		"https://sts.googleapis.com.evil.example/v1/token",
-		"https://evil.example/sts.googleapis.com",
-		"https://sts.googleapis.com@evil.example/v1/token",
-		"https://evil.example\\\\@sts.googleapis.com/",
-		"https://xgoogleapis.com/v1/token",
-		"https://storage.googleapis.com/v1/token",
-		"ftp://sts.googleapis.com/",
-		"https://127.0.0.1.evil.example/",
-		"not a url",
-	};
-	struct auth_opts o = gke_opts(x);
-
-	for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
-		autofree char *text = xasprintf(
-			"{\"type\":\"external_account\",\"audience\":\"a\","
-			"\"subject_token_type\":\"t\",\"token_url\":\"%s\",\"credential_source\":"
-			"{\"file\":\"/x\"}}",
-			urls[i]);
-
-		gke_set(x, "GOOGLE_APPLICATION_CREDENTIALS", gke_write(x, "wif.json", text));
-		if (auth_new(&x->auth, x->l, &o, &x->e) == 0)
-			fail_msg("%s was accepted", urls[i]);
-		assert_has(x->e.msg, "token_url");
-		assert_fails(-1, &x->e, ERR_DENIED);
-	}
-}
-
-static void a_refused_exchange_says_what_to_look_at(void **state)
-{
-	struct gke_fix *x = *state;
-	autofree char *source = xasprintf("\"file\":\"%s\"", gke_write(x, "oidc", "subject-one"));
-	static const struct {
-		int status;
-		const char *body, *message, *hint;
-	} cases[] = {
-		{400,
-		 "{\"error\":\"invalid_target\",\"error_description\":\"The target service "
-		 "indicated by the audience is invalid\"}",
-		 "invalid_target", "gone or disabled: .../workloadIdentityPools/pool"},
-		{400,
-		 "{\"error\":\"invalid_grant\",\"error_description\":\"ID Token issued at 1 "
-		 "is stale to sign-in.\"}",
-		 "stale", "has ended"},
-		{401,
-		 "{\"error\":\"unauthorized_client\",\"error_description\":\"The given "
-		 "credential is rejected by the attribute condition.\"}",
-		 "unauthorized_client", "attribute condition does not admit"},
-		{400,
-		 "{\"error\":\"invalid_grant\",\"error_description\":\"The audience in ID "
-		 "Token [subject-one] does not match\"}",
-		 "[redacted]", "audience"},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		fault_clear(x->f);
-		fault_always(x->f, "POST", "/v1/token", FAULT_STATUS(cases[i].status),
-			     FAULT_BODY(cases[i].body));
-		use(x, external_text(x, source, ""));
-		fails(x, ERR_DENIED, cases[i].message, cases[i].hint);
-	}
-	use(x, external_text(x, "\"file\":\"/nowhere/oidc\"", ""));
-	fails(x, ERR_NOT_FOUND, "/nowhere/oidc", "credential_source.file");
-}
-
-/* --- acting as another ------------------------------------------------------------------------ */
-
-static void impersonation_goes_through_its_chain_of_delegates(void **state)
-{
-	struct gke_fix *x = *state;
-
-	gke_set(x, "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS", fault_url(x->f));
-	gke_set(x, "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT",
-		"a@demo.iam.gserviceaccount.com,b@demo.iam.gserviceaccount.com,"
-		"imp@demo.iam.gserviceaccount.com");
-	fault_script(x->f, "POST", "/token", FAULT_BODY(TOKEN("user-token")));
-	fault_script(x->f, "POST", IMPERSONATE, FAULT_BODY(IMPERSONATED));
-	use(x, user_text(x));
-	gives(x, "imp-token");
-	autofree char *quota = fault_request_header(request(x, 1), "x-goog-user-project");
-	assert_string_equal(quota, "qp");
-	assert_has(request(x, 1)->body,
-		   "\"delegates\":[\"projects/-/serviceAccounts/a@demo.iam.gserviceaccount.com\","
-		   "\"projects/-/serviceAccounts/b@demo.iam.gserviceaccount.com\"]");
-}
-
-static void impersonated_service_account_files_nest(void **state)
-{
-	struct gke_fix *x = *state;
-	autofree char *text = xasprintf(
-		"{\"type\":\"impersonated_service_account\",\"service_account_impersonation_url\":"
-		"\"%s\",\"delegates\":[\"d@demo.iam.gserviceaccount.com\"],"
-		"\"source_credentials\":%s}",
-		gke_url(x, IMPERSONATE), user_text(x));
-	struct auth_status s;
-
-	fault_script(x->f, "POST", "/token", FAULT_BODY(TOKEN("user-token")));
-	fault_script(x->f, "POST", IMPERSONATE, FAULT_BODY(IMPERSONATED));
-	use(x, text);
-	gives(x, "imp-token");
-	assert_has(request(x, 1)->body, "serviceAccounts/d@demo.iam");
-	assert_ok(auth_status(&s, x->auth, &x->e), &x->e);
-	assert_string_equal(s.kind, "impersonated service account, by user login");
-	assert_string_equal(s.principal, "imp@demo.iam.gserviceaccount.com");
-}
-
-static void impersonation_without_the_right_names_the_role(void **state)
-{
-	struct gke_fix *x = *state;
-
-	gke_set(x, "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS", fault_url(x->f));
-	gke_set(x, "GOOGLE_IMPERSONATE_SERVICE_ACCOUNT", "imp@demo.iam.gserviceaccount.com");
-	fault_always(x->f, "POST", "/token", FAULT_BODY(TOKEN("user-token")));
-	fault_always(x->f, "POST", IMPERSONATE, FAULT_STATUS(403),
-		     FAULT_BODY("{\"error\":{\"code\":403,\"message\":\"Permission "
-				"'iam.serviceAccounts.getAccessToken' denied\",\"status\":"
-				"\"PERMISSION_DENIED\"}}"));
-	use(x, user_text(x));
-	fails(x, ERR_DENIED, "getAccessToken", "roles/iam.serviceAccountTokenCreator");
-	fault_clear(x->f);
-	fault_always(x->f, "POST", "/token", FAULT_BODY(TOKEN("user-token")));
-	fault_always(x->f, "POST", IMPERSONATE, FAULT_STATUS(404), FAULT_BODY("{}"));
-	fails(x, ERR_NOT_FOUND, "HTTP 404", "does not exist");
-}
-
 /* --- tokens as they are ----------------------------------------------------------------------- */
 
 static void a_raw_token_is_used_and_when_refused_it_is_over(void **state)
@@ -791,6 +413,18 @@ static void the_first_place_that_has_a_credential_wins(void **state)
 	assert_ok(auth_status(&s, x->auth, &x->e), &x->e);
 	assert_has(s.source, "application default credentials: ");
 	assert_string_equal(s.kind, "user login");
+	gke_set(x, "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE", gke_write(x, "o.json", user_text(x)));
+	found(x);
+	assert_ok(auth_status(&s, x->auth, &x->e), &x->e);
+	assert_has(s.source, "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE: /tmp/");
+	gke_set(x, "GOOGLE_CREDENTIALS", user_text(x));
+	found(x);
+	assert_ok(auth_status(&s, x->auth, &x->e), &x->e);
+	assert_string_equal(s.source, "GOOGLE_CREDENTIALS");
+	gke_set(x, "GOOGLE_CREDENTIALS", gke_write(x, "t.json", user_text(x)));
+	found(x);
+	assert_ok(auth_status(&s, x->auth, &x->e), &x->e);
+	assert_has(s.source, "GOOGLE_CREDENTIALS: /tmp/");
 	use(x, user_text(x));
 	assert_ok(auth_status(&s, x->auth, &x->e), &x->e);
 	assert_has(s.source, "GOOGLE_APPLICATION_CREDENTIALS: /tmp/");
@@ -825,65 +459,6 @@ static void a_credential_that_is_there_and_broken_is_an_error(void **state)
 	assert_fails(-1, &x->e, ERR_INVALID);
 	gke_set(x, "GOOGLE_OAUTH_ACCESS_TOKEN", "two words");
 	assert_fails(auth_new(&x->auth, x->l, &o, &x->e), &x->e, ERR_INVALID);
-}
-
-/* --- files that are refused ------------------------------------------------------------------- */
-
-static void what_is_not_supported_is_refused_by_name(void **state UNUSED)
-{
-#define EXT(source)                                                                 \
-	"{\"type\":\"external_account\",\"audience\":\"a\",\"subject_token_type\":" \
-	"\"t\",\"token_url\":\"https://sts.googleapis.com/v1/token\","              \
-	"\"credential_source\":{" source "}}"
-	static const struct {
-		const char *text, *message;
-	} cases[] = {
-		{"[]", "not a JSON object"},
-		{"{}", "\"type\" is missing"},
-		{"{\"installed\":{}}", "this is an OAuth client"},
-		{"{\"type\":\"gdch_service_account\"}", "\"gdch_service_account\""},
-		{"{\"type\":\"external_account_authorized_user\"}",
-		 "external_account_authorized_user are not supported"},
-		{"{\"type\":\"service_account\"}", "\"client_email\" is missing"},
-		{"{\"type\":\"service_account\",\"client_email\":\"a@b\",\"private_key\":\"x\","
-		 "\"token_uri\":\"https://evil.example/token\"}",
-		 "evil.example"},
-		{"{\"type\":\"authorized_user\",\"client_id\":\"x\"}",
-		 "\"client_secret\" is missing"},
-		{EXT("\"environment_id\":\"aws1\""), "an AWS credential source"},
-		{EXT("\"certificate\":{}"), "a certificate credential source"},
-		{EXT("\"environment_id\":\"moon\""), "\"moon\""},
-		{EXT(""), "one of file, url and executable"},
-		{EXT("\"file\":\"/x\",\"url\":\"https://y\""), "one of file, url and executable"},
-		{EXT("\"file\":\"/x\",\"format\":{\"type\":\"xml\"}"), "\"xml\" is unknown"},
-		{EXT("\"file\":\"/x\",\"format\":{\"type\":\"json\"}"),
-		 "subject_token_field_name is missing"},
-		{EXT("\"url\":\"https://x\",\"headers\":{\"A\":\"b\\nc\"}"), "not one line"},
-		{EXT("\"executable\":{\"command\":\"x\",\"timeout_millis\":1}"), "5000 to 120000"},
-		{"{\"type\":\"impersonated_service_account\"}",
-		 "\"service_account_impersonation_url\" is missing"},
-		{"{\"type\":\"impersonated_service_account\",\"service_account_impersonation_url\":"
-		 "\"https://iamcredentials.googleapis.com/v1/x\"}",
-		 "does not end in"},
-		{"{\"type\":\"impersonated_service_account\",\"service_account_impersonation_url\":"
-		 "\"https://iamcredentials.googleapis.com.evil.example/v1/projects/-/"
-		 "serviceAccounts/a@b:generateAccessToken\"}",
-		 "evil.example"},
-		{"{\"type\":\"service_account\",\"universe_domain\":\"other.example\"}",
-		 "universe other.example"},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct auth_spec *s = NULL;
-		struct err e = ERR_INIT;
-		int rc = auth_spec_decode(&s, cases[i].text, strlen(cases[i].text), "k.json", NULL,
-					  &e);
-
-		assert_int_equal(rc, -1);
-		assert_has(e.msg, cases[i].message);
-		assert_has(e.msg, "k.json: ");
-		assert_null(s);
-	}
 }
 
 static void a_key_of_another_universe_signs_its_own_token(void **state)
@@ -972,64 +547,6 @@ static void status_asks_sts_for_the_principal_of_federation(void **state)
 	assert_true(s.renewable);
 }
 
-static void endpoints_can_be_moved_but_not_to_plain_http_elsewhere(void **state)
-{
-	struct gke_fix *x = *state;
-	const struct gke_env env = {gke_env_get, x};
-	static const struct {
-		enum gke_api api;
-		const char *name, *value, *url;
-	} cases[] = {
-		{GKE_CONTAINER, "CONTAINER", "", "https://container.googleapis.com/v1"},
-		{GKE_CONTAINER, "CONTAINER", "http://127.0.0.1:18080/",
-		 "http://127.0.0.1:18080/v1"},
-		{GKE_CONTAINER, "CONTAINER", "http://[::1]:80", "http://[::1]:80/v1"},
-		{GKE_CONTAINER, "CONTAINER", "https://container.example/v1/",
-		 "https://container.example/v1"},
-		{GKE_COMPUTE, "COMPUTE", "http://localhost:1/compute/v1/",
-		 "http://localhost:1/compute/v1"},
-		{GKE_COMPUTE, "COMPUTE", "", "https://compute.googleapis.com/compute/v1"},
-		{GKE_CONTAINER, "CONTAINER", "http://10.0.0.1/", NULL},
-		{GKE_CONTAINER, "CONTAINER", "http://127.0.0.1.evil.example/", NULL},
-		{GKE_CONTAINER, "CONTAINER", "http://localhost@evil.example/", NULL},
-		{GKE_CONTAINER, "CONTAINER", "container.example", NULL},
-		{GKE_CONTAINER, "CONTAINER", "https://x/?y", NULL},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		autofree char *url = NULL;
-		autofree char *name = xasprintf("CLOUDSDK_API_ENDPOINT_OVERRIDES_%s",
-						cases[i].name);
-
-		gke_set(x, name, cases[i].value);
-		int rc = endpoint_url(&url, cases[i].api, &env, NULL, &x->e);
-		if (cases[i].url) {
-			assert_ok(rc, &x->e);
-			assert_string_equal(url, cases[i].url);
-		} else {
-			assert_fails(rc, &x->e, ERR_INVALID);
-		}
-	}
-}
-
-static void a_custom_ca_is_taken_from_where_gcloud_takes_it(void **state)
-{
-	struct gke_fix *x = *state;
-	const struct gke_env env = {gke_env_get, x};
-	autofree char *pem = NULL;
-	const char *text = "-----BEGIN CERTIFICATE-----\n";
-
-	assert_ok(gke_ca_pem(&pem, &env, &x->e), &x->e);
-	assert_null(pem);
-	gke_set(x, "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", gke_write(x, "ca.pem", text));
-	assert_ok(gke_ca_pem(&pem, &env, &x->e), &x->e);
-	assert_string_equal(pem, text);
-	gke_set(x, "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", "/nowhere/ca.pem");
-	assert_int_equal(gke_ca_pem(&pem, &env, &x->e), -1);
-	assert_has(x->e.msg, "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE");
-	assert_fails(-1, &x->e, ERR_NOT_FOUND);
-}
-
 #define T(name) cmocka_unit_test_setup_teardown(name, gke_begin, gke_end)
 
 int main(void)
@@ -1044,16 +561,6 @@ int main(void)
 		T(a_login_that_has_ended_says_to_log_in_again),
 		T(token_endpoints_are_asked_again_when_the_failure_may_pass),
 		T(answers_that_are_none_are_refused),
-		T(subject_tokens_come_from_files_in_two_formats_and_are_read_each_time),
-		T(subject_tokens_come_from_urls_with_their_headers),
-		T(subject_tokens_come_from_programs_when_that_is_allowed),
-		T(a_program_s_answer_is_kept_in_its_output_file_while_it_holds),
-		T(federation_may_act_as_a_service_account),
-		T(a_subject_token_goes_to_google_or_loopback_only),
-		T(a_refused_exchange_says_what_to_look_at),
-		T(impersonation_goes_through_its_chain_of_delegates),
-		T(impersonated_service_account_files_nest),
-		T(impersonation_without_the_right_names_the_role),
 		T(a_raw_token_is_used_and_when_refused_it_is_over),
 		T(a_token_file_is_read_again_when_its_token_is_refused),
 		T(the_metadata_server_gives_token_project_and_name),
@@ -1061,13 +568,10 @@ int main(void)
 		T(gcloud_is_the_last_resort),
 		T(the_first_place_that_has_a_credential_wins),
 		T(a_credential_that_is_there_and_broken_is_an_error),
-		cmocka_unit_test(what_is_not_supported_is_refused_by_name),
 		T(a_key_of_another_universe_signs_its_own_token),
 		cmocka_unit_test(a_key_that_is_locked_or_no_rsa_key_is_said_not_asked_for),
 		T(status_tells_whose_a_raw_token_is_and_how_long_it_lasts),
 		T(status_asks_sts_for_the_principal_of_federation),
-		T(endpoints_can_be_moved_but_not_to_plain_http_elsewhere),
-		T(a_custom_ca_is_taken_from_where_gcloud_takes_it),
 	};
 
 	return cmocka_run_group_tests(tests, make_key, drop_key);

@@ -1,5 +1,5 @@
 /* Quotas, rights, and the things that a deleted cluster leaves: which are ours, and which only look like it. */
-#include "gke_fixture.h"
+#include "tests/unit/gke_fixture.h"
 
 #include "gke/compute.h"
 #include "gke/project.h"

@@ -1,5 +1,5 @@
 /* Refusals of Google's APIs, read. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include "base/mem.h"
 #include "gke/error.h"

@@ -1,6 +1,6 @@
 /* Images in a tar: where the blobs are, and archives that are none. */
-#include "gke_fixture.h"
-#include "gke_tar.h"
+#include "tests/unit/gke_fixture.h"
+#include "tests/unit/gke_tar.h"
 
 #include "gke/oci.h"
 

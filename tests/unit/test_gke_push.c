@@ -1,6 +1,6 @@
 /* Pushing images: what is asked before it is sent, credentials of each kind, and uploads that break. */
-#include "gke_fixture.h"
-#include "gke_tar.h"
+#include "tests/unit/gke_fixture.h"
+#include "tests/unit/gke_tar.h"
 
 #include "gke/push.h"
 
@@ -148,8 +148,7 @@ static void basic_credentials_are_sent_when_asked_for(void **state)
 {
 	struct gke_fix *x = *state;
 	AUTO(push_freep)
-	struct push *p = registry(x, "me", "pass-word"),
-		    *none = registry(x, NULL, NULL);
+	struct push *p = registry(x, "me", "pass-word"), *none = registry(x, NULL, NULL);
 	enum push_how how;
 
 	fault_script(x->f, "HEAD", BLOBS "*", FAULT_STATUS(401),

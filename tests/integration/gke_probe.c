@@ -1,5 +1,6 @@
 /*
  * gke_probe.c - the library gke/ as a program, for tests against the stand-in:
+ *	gke_probe push HOST ARCHIVE REPOSITORY TAG [MOUNT-FROM] (user and password from PUSH_USER, PUSH_PASSWORD)
  *	gke_probe status | life LOCATION NAME | quotas LOCATION | rights | leftovers NAME | repository NAME
  * Prints lines that the test reads; errors as "error CODE: text | hint".
  */
@@ -10,6 +11,7 @@
 #include "gke/artifact.h"
 #include "gke/compute.h"
 #include "gke/project.h"
+#include "gke/push.h"
 
 struct probe {
 	struct loop *loop;
@@ -154,6 +156,33 @@ static int cmd_repository(struct probe *p, const char *name, struct err *e)
 	return 0;
 }
 
+static void on_push(const char *digest UNUSED, int64_t bytes, enum push_how how, void *arg UNUSED)
+{
+	static const char *const words[] = {"there", "mounted", "sent"};
+
+	printf("%s %lld\n", words[how], (long long)bytes);
+}
+
+static int cmd_push(struct probe *p, char **v, struct err *e)
+{
+	AUTO(push_freep) struct push *to = NULL;
+	AUTO(oci_closep) struct oci *image = NULL;
+	const struct push_opts o = {
+		.host = v[0],
+		.user = getenv("PUSH_USER"),
+		.password = getenv("PUSH_PASSWORD"),
+		.backoff = 20 * NS_MS,
+		.progress = on_push,
+	};
+	enum push_how how;
+
+	if (push_new(&to, p->loop, &o, e) < 0 || oci_open(&image, v[1], e) < 0 ||
+	    push_image(&how, to, v[2], v[3], image, v[4], e) < 0)
+		return say_error(e);
+	printf("image %s\n", how == PUSH_THERE ? "there" : "pushed");
+	return 0;
+}
+
 static int run(struct probe *p, char **v, struct err *e)
 {
 	const char *what = v[1] ? v[1] : "";
@@ -169,6 +198,8 @@ static int run(struct probe *p, char **v, struct err *e)
 		return cmd_rights(p, e);
 	if (streq(what, "leftovers"))
 		return cmd_leftovers(p, one, e);
+	if (streq(what, "push") && *one && *two && v[4] && v[5])
+		return cmd_push(p, v + 2, e);
 	if (streq(what, "repository"))
 		return cmd_repository(p, one, e);
 	fprintf(stderr, "what is %s?\n", what);

@@ -64,7 +64,7 @@ void auth_freep(struct auth **a);
  * auth_token - a token that lasts for some minutes; waits when one must be fetched. @refused: the
  * server has just answered 401 to the last one, so another is fetched; a token that cannot be
  * renewed is ERR_DENIED then. *token is owned and secret (secret_free wipes it); *expiry is on the
- * wall clock, 0 when unknown. Fits k8s_config.token_fn with the struct auth as arg.
+ * wall clock, 0 when unknown; a token from a file is given some minutes, then the file is read again. Fits k8s_config.token_fn with the struct auth as arg.
  * When an early replacement fails for a passing reason the token of before is given while it lasts.
  */
 int auth_token(char **token, ns_t *expiry, bool refused, void *auth, struct err *e) MUST_CHECK;

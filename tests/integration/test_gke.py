@@ -1,5 +1,6 @@
 """gke/: the library against the Google stand-in: every credential, a cluster's life, what goes wrong on the way."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,21 @@ def test_the_metadata_server_is_found_and_asked(probe):
     text = probe("status", credential=None, CLOUDSDK_CORE_CHECK_GCE_METADATA="true", NO_GCE_CHECK=None)
     assert "kind: metadata server\n" in text
     assert "principal: sa@demo-proj.iam.gserviceaccount.com" in text
+
+
+@pytest.mark.skipif(not shutil.which("gcloud"), reason="gcloud is not installed")
+def test_the_login_of_gcloud_is_the_last_resort(probe, google):
+    env = {"CLOUDSDK_CORE_CHECK_GCE_METADATA": "false"}
+    subprocess.run(["gcloud", "auth", "activate-service-account", "--key-file", google.credentials["sa"]],
+                   env={**google.env(probe.home, credential=None), **env}, check=True, capture_output=True, timeout=60)
+    text = probe("status", credential=None, **env)
+    assert "kind: gcloud login\nsource: gcloud\n" in text and f"principal: {CI}\n" in text, text
+    assert "expiry: later" in text
+    assert "api 1" in probe("rights", credential=None, **env)
+    subprocess.run(["gcloud", "auth", "revoke", CI], env={**google.env(probe.home, credential=None), **env}, check=True,
+                   capture_output=True, timeout=60)
+    text = probe("status", credential=None, rc=1, **env)
+    assert "error denied: gcloud: exit code 1: " in text and "gcloud auth login" in text, text
 
 
 def test_a_cluster_lives_and_goes_and_leaves_an_empty_ledger(probe, google):

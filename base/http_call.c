@@ -20,7 +20,7 @@ struct http_call {
 
 	struct http_body body;
 	size_t sent;
-	bool post;
+	bool once;
 	unsigned attempts;
 
 	http_done_fn *fn;
@@ -154,7 +154,7 @@ static int on_request(void *arg, char *to UNUSED, char *from UNUSED, int to_port
 {
 	struct http_call *c = arg;
 
-	if (c->post && c->attempts > 0)
+	if (c->once && c->attempts > 0)
 		return CURL_PREREQFUNC_ABORT;
 	c->attempts++;
 	c->sent = 0;
@@ -461,7 +461,7 @@ static void set_method(struct http_call *c, const struct http_req *q)
 {
 	bool body = c->body.len > 0 && (c->body.bytes || c->body.fd > 0);
 
-	c->post = streq(q->method, "POST");
+	c->once = q->once || streq(q->method, "POST");
 	OPT(c, PREREQFUNCTION, on_request);
 	OPT(c, PREREQDATA, c);
 	if (streq(q->method, "HEAD")) {
@@ -476,7 +476,7 @@ static void set_method(struct http_call *c, const struct http_req *q)
 		OPT(c, READDATA, c);
 		OPT(c, SEEKFUNCTION, on_rewind);
 		OPT(c, SEEKDATA, c);
-	} else if (c->post || streq(q->method, "PUT") || streq(q->method, "PATCH")) {
+	} else if (streq(q->method, "POST") || streq(q->method, "PUT") || streq(q->method, "PATCH")) {
 		OPT(c, POST, 1L);
 		OPT(c, POSTFIELDSIZE, 0L);
 		OPT(c, POSTFIELDS, "");

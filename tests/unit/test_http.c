@@ -307,6 +307,22 @@ static void a_kept_connection_that_was_closed_costs_a_get_nothing_but_a_post_is_
 	}
 }
 
+static void a_put_that_is_sent_once_is_not_repeated_either(void **state)
+{
+	struct fixture *f = *state;
+
+	fault_script(f->s, "GET", "/x", FAULT_BODY("1"));
+	fault_always(f->s, "PUT", "/y", FAULT_CLOSE);
+	get_ok(f, "/x");
+	request_fails(f,
+		      &(struct http_req){.method = "PUT",
+					 .url = url(f, "/y"),
+					 .body = {.bytes = "body", .len = 4},
+					 .once = true},
+		      ERR_UNAVAILABLE);
+	assert_int_equal(fault_count_of(f->s, "PUT", "/y"), 1);
+}
+
 static const struct {
 	const char *url;
 	enum http_plain plain;
@@ -593,6 +609,7 @@ int main(void)
 		T(broken_replies_are_unavailable_and_not_refused),
 		T(what_is_not_http_is_a_protocol_error),
 		T(a_kept_connection_that_was_closed_costs_a_get_nothing_but_a_post_is_not_repeated),
+		T(a_put_that_is_sent_once_is_not_repeated_either),
 		T(only_https_is_spoken_except_where_plain_http_is_allowed),
 		T(a_unix_socket_carries_plain_http),
 		T(a_signal_ends_a_request_as_cancelled),

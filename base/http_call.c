@@ -476,7 +476,8 @@ static void set_method(struct http_call *c, const struct http_req *q)
 		OPT(c, READDATA, c);
 		OPT(c, SEEKFUNCTION, on_rewind);
 		OPT(c, SEEKDATA, c);
-	} else if (streq(q->method, "POST") || streq(q->method, "PUT") || streq(q->method, "PATCH")) {
+	} else if (streq(q->method, "POST") || streq(q->method, "PUT") ||
+		   streq(q->method, "PATCH")) {
 		OPT(c, POST, 1L);
 		OPT(c, POSTFIELDSIZE, 0L);
 		OPT(c, POSTFIELDS, "");

@@ -89,11 +89,6 @@ void desired_checksum(char out[SHA256_HEX_SIZE], const struct etc_files *etc,
 	sha256_hex(&s, out);
 }
 
-void desired_service_name(char out[NAME_SIZE], const struct presto *p)
-{
-	name_child(out, "presto-coordinator", *p->service_name ? p->service_name : p->cluster);
-}
-
 /* The hash covers everything but itself; it is what tells an edit of the resource from an edit of the child. */
 static void stamp(json_t *obj)
 {

@@ -47,7 +47,4 @@ const json_t *desired_find(const json_t *waves, const char *kind, const char *na
 /* desired_intent - an object's ANNOTATION_INTENT. */
 const char *desired_intent(const json_t *obj);
 
-/* desired_service_name - of the coordinator's Service, which workers and people use. */
-void desired_service_name(char out[NAME_SIZE], const struct presto *p);
-
 #endif

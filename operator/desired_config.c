@@ -72,7 +72,7 @@ static int config_properties(char **out, const struct presto *p, enum role role,
 		err_hint(e, "leave that line out");
 		return -1;
 	}
-	desired_service_name(service, p);
+	presto_service_name(service, p);
 	buf_fit(&b, "coordinator=%s\n", role == COORDINATOR ? "true" : "false");
 	buf_fit(&b, "http-server.http.port=%d\n", PRESTO_PORT);
 	if (role == COORDINATOR) {

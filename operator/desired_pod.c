@@ -63,7 +63,7 @@ static json_t *environment(const struct presto *p, enum role role, const char *c
 	char service[NAME_SIZE];
 
 	if (role == WORKER) {
-		desired_service_name(service, p);
+		presto_service_name(service, p);
 		json_array_append_new(env, pack("{s:s, s:o}", "name", "PRESTO_COORDINATOR", "value",
 						jx_strf("%s:%d", service, PRESTO_PORT)));
 	}

@@ -8,7 +8,7 @@ json_t *desired_service(const struct presto *p)
 	char name[NAME_SIZE];
 	json_t *service, *port, *spec;
 
-	desired_service_name(name, p);
+	presto_service_name(name, p);
 	service = desired_object("v1", "Service", name, p, ROLE_COORDINATOR);
 	port = pack("{s:s, s:s, s:i, s:i}", "name", "http", "protocol", "TCP", "port", PRESTO_PORT,
 		    "targetPort", PRESTO_PORT);

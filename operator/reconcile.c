@@ -144,7 +144,7 @@ static int write_children(struct reconciler *r, struct pass *p, struct err *e)
 	p->invalid_reason = "Invalid";
 	if (check_name(p) < 0 || cr_parse(&resource, &decoded, &p->cr, &p->invalid) < 0)
 		return 0;
-	desired_service_name(p->service, &decoded);
+	presto_service_name(p->service, &decoded);
 	p->desired = decoded.worker_count;
 	if (view_desired(&borrowed, r->view, &p->cr, &p->invalid) < 0)
 		return 0;

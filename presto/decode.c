@@ -101,6 +101,11 @@ int presto_decode(struct presto *out, const json_t *resource, struct err *e)
 	return 0;
 }
 
+void presto_service_name(char out[NAME_SIZE], const struct presto *p)
+{
+	name_child(out, "presto-coordinator", *p->service_name ? p->service_name : p->cluster);
+}
+
 char *presto_image(const struct presto *p)
 {
 	return xasprintf("%s%s%s%s", p->image_name_prefix, p->image_name, *p->image_tag ? ":" : "",

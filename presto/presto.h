@@ -9,6 +9,7 @@
 
 #include "base/jx.h"
 #include "presto/memory.h"
+#include "presto/names.h"
 
 #define PRESTO_GROUP       "starburstdata.com"
 #define PRESTO_API_VERSION "starburstdata.com/v1"
@@ -101,5 +102,7 @@ struct presto_cause {
 size_t presto_check(struct presto_cause *out, size_t max, const json_t *resource);
 /* presto_image - "prefix + name[:tag]"; no tag when it is "" or the name has a tag or digest. Owned. */
 char *presto_image(const struct presto *p);
+/* presto_service_name - of the coordinator's Service, which workers and people use. */
+void presto_service_name(char out[NAME_SIZE], const struct presto *p);
 
 #endif

@@ -19,8 +19,7 @@ static int name_service(struct session *s, struct err *e)
 	/* not reconciled yet: the name is known all the same */
 	if (presto_decode(&p, s->resource, e) < 0)
 		return -1;
-	name_child(name, "presto-coordinator",
-		   p.service_name && *p.service_name ? p.service_name : p.cluster);
+	presto_service_name(name, &p);
 	s->service = xstrdup(name);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "provision/commands.h"
+#include "provision/google.h"
 
 #define DEFAULT_TIMEOUT (15 * 60 * NS_SEC)
 #define HELP_MAX        (64u << 10)
@@ -27,6 +28,12 @@ const struct opt app_global_opts[] = {
 	 "of the kubeconfig, instead of its current one", NULL},
 	{"namespace", 'n', OPT_TEXT, G(ns), "NAME",
 	 "where the cluster is, when no environment says it", NULL},
+	{"credentials", 0, OPT_TEXT, G(credentials), "FILE",
+	 "Google: a credential file, instead of the ones that gcloud finds", NULL},
+	{"access-token-file", 0, OPT_TEXT, G(access_token_file), "FILE",
+	 "Google: a file with an access token", NULL},
+	{"impersonate-service-account", 0, OPT_TEXT, G(impersonate), "EMAILS",
+	 "Google: act as this account", NULL},
 	{"verbose", 'v', OPT_FLAG, G(verbose), NULL, "log what is done", NULL},
 	{"color", 0, OPT_CHOICE, G(color), "WHEN", "auto, always or never", colors},
 	{"help", 'h', OPT_FLAG, G(help), NULL, "this text", NULL},
@@ -277,6 +284,7 @@ int app_main(int argc, char **argv)
 	int failed = dispatch(&a, argc, argv, &e), code;
 
 	progress_free(TAKE(a.progress));
+	google_free(a.google);
 	if (!failed && (fflush(stdout) || ferror(stdout)))
 		failed = err_set(&e, ERR_IO, "standard output cannot be written");
 	code = failed ? app_report(&a, &e) : a.exit_code;

@@ -29,11 +29,15 @@ enum exit_code {
 	EXIT_INTERRUPTED = 130,
 };
 
+struct google;
+
 struct globals {
 	const char *output;     /* "text" or "json" */
 	const char *kubeconfig; /* NULL: KUBECONFIG, then ~/.kube/config */
 	const char *context, *ns;
 	const char *color; /* "auto", "always", "never" */
+	/* Who we are to Google; no secret itself, as others see our command line. */
+	const char *credentials, *access_token_file, *impersonate;
 	ns_t timeout;
 	bool verbose, help;
 };
@@ -46,6 +50,7 @@ struct app {
 	struct progress *progress; /* the same */
 	ns_t began;                /* clock_mono */
 	ns_t deadline;             /* clock_mono, from --timeout */
+	struct google *google;     /* the login, when there was one (google.h) */
 	struct buf detail; /* lines printed below an error: tables, log lines, every finding */
 	int exit_code;     /* not 0: overrides the class of the error */
 };

@@ -69,6 +69,7 @@ static int inside(struct down *d, bool keep, const char *other, bool *made, stru
 
 	if (d->t->provider->observe(&facts, &d->t->pc, e) < 0)
 		return -1;
+	json_decref(facts.details);
 	if (!facts.exists) {
 		progress_note(d->app->progress, "%s", facts.words);
 		return 0;
@@ -80,6 +81,9 @@ static int inside(struct down *d, bool keep, const char *other, bool *made, stru
 		/* half a removal is worth more patience than a cluster that goes anyway */
 		if (!d->whole_cluster)
 			k8s_retry_for(d->t->k, d->app->deadline - clock_mono());
+		else if (d->t->provider->record &&
+			 d->t->provider->record(&d->t->pc, d->t->k, e) < 0)
+			return -1;
 		if (down_objects(d, e) == 0)
 			return 0;
 	}

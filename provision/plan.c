@@ -8,9 +8,14 @@
 static const char *const words[] = {
 	[OBJECT_KEEP] = "keep", [OBJECT_CREATE] = "make", [OBJECT_CHANGE] = "change"};
 
+static const char *cluster_action(const struct step_ctx *c)
+{
+	return c->cluster.changes ? "change" : c->cluster.ready ? "keep" : "make";
+}
+
 static size_t changes(const struct step_ctx *c)
 {
-	size_t n = c->cluster.ready ? 0 : 1;
+	size_t n = !c->cluster.ready || c->cluster.changes;
 
 	for (size_t i = 0; i < OBJ_COUNT; i++)
 		n += c->objects[i].action != OBJECT_KEEP;
@@ -21,8 +26,7 @@ void plan_text(struct buf *out, const struct step_ctx *c)
 {
 	size_t n = changes(c);
 
-	buf_fit(out, "%-7s %-26s %s\n", c->cluster.ready ? "keep" : "make", "cluster",
-		c->cluster.words);
+	buf_fit(out, "%-7s %-26s %s\n", cluster_action(c), "cluster", c->cluster.words);
 	for (size_t i = 0; i < OBJ_COUNT; i++) {
 		const struct object *o = &c->objects[i];
 
@@ -51,6 +55,6 @@ json_t *plan_json(const struct step_ctx *c)
 		json_array_append_new(all, one);
 	}
 	return json_pack("{s:s, s:{s:s, s:s}, s:o, s:I}", "environment", c->env->name, "cluster",
-			 "action", c->cluster.ready ? "keep" : "make", "what", c->cluster.words,
-			 "objects", all, "changes", (json_int_t)changes(c));
+			 "action", cluster_action(c), "what", c->cluster.words, "objects", all,
+			 "changes", (json_int_t)changes(c));
 }

@@ -19,11 +19,23 @@ struct provider_ctx {
 struct cluster_facts {
 	bool ready;      /* access() will work now */
 	bool exists;     /* something of it is there, perhaps not running */
+	bool changes;    /* it is there, and ensure() would change it */
 	char words[200]; /* "local cluster default, 2 nodes", for people */
+	/*
+	 * What a plan shows beyond the words, or NULL: {"changes":[TEXT...], "requests":[{"method","url","body"}...],
+	 * "quotas":[{"metric","where","needed","available","limit"}...], "warnings":[TEXT...]}, each may be absent. Owned:
+	 * whoever observes releases it with json_decref.
+	 */
+	json_t *details;
 };
 
 struct provider {
 	const char *name;
+	/*
+	 * prepare - complete the environment once it was read, before anything is made of it: the provider knows where
+	 * images will be. Talks to nobody. NULL: nothing to complete.
+	 */
+	int (*prepare)(struct provider_ctx *c, struct env *v, struct err *e);
 	/* observe - what is there. Changes nothing. */
 	int (*observe)(struct cluster_facts *out, struct provider_ctx *c, struct err *e);
 	/* ensure - make it or bring it back; remembers in the state that we did. NULL: it cannot. */
@@ -33,11 +45,16 @@ struct provider {
 	/* images - see to it that the nodes can start these images: bring them, or check that they can be pulled. */
 	int (*images)(struct provider_ctx *c, struct k8s *k, const char *const *refs, size_t n,
 		      char words[200], struct err *e);
+	/*
+	 * record - before anything is removed: write down what the cluster has outside of itself (disks, load balancers), and
+	 * take away what only it can. NULL: nothing.
+	 */
+	int (*record)(struct provider_ctx *c, struct k8s *k, struct err *e);
 	/* destroy - remove the cluster and all that it left. NULL: it never made one. */
 	int (*destroy)(struct provider_ctx *c, char words[200], struct err *e);
 };
 
-extern const struct provider provider_local, provider_existing;
+extern const struct provider provider_local, provider_existing, provider_gke;
 const struct provider *provider_find(const char *name); /* NULL: none of that name */
 
 /* provider_connect - a client by kubeconfig file (NULL: the usual places) and context (NULL: current). @context_used and

@@ -7,16 +7,17 @@
 
 int step_cluster_observe(struct step_ctx *c, struct err *e)
 {
+	json_decref(TAKE(c->cluster.details));
 	if (c->provider->observe(&c->cluster, &c->pc, e) < 0)
 		return -1;
-	if (c->cluster.ready)
+	if (c->cluster.ready && !c->cluster.changes)
 		step_say(c, "%s", c->cluster.words);
 	return 0;
 }
 
 bool step_cluster_needed(const struct step_ctx *c)
 {
-	return !c->cluster.ready;
+	return !c->cluster.ready || c->cluster.changes;
 }
 
 int step_cluster_run(struct step_ctx *c, struct err *e)

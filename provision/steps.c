@@ -84,6 +84,7 @@ void step_ctx_init(struct step_ctx *c, struct app *a, struct env *env, struct st
 void step_ctx_release(struct step_ctx *c)
 {
 	objects_release(c->objects);
+	json_decref(TAKE(c->cluster.details));
 	k8s_freep(&c->k);
 }
 

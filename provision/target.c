@@ -108,6 +108,8 @@ int target_open(struct target *t, struct app *a, const char *file, const char *n
 		return -1;
 	}
 	t->pc.env = t->env;
+	if (t->env && t->provider->prepare && t->provider->prepare(&t->pc, t->env, e) < 0)
+		return -1;
 	if (t->state.damaged)
 		progress_warn(a->progress, "%s cannot be read; going on without it", t->state.path);
 	return 0;

@@ -122,12 +122,34 @@ int app_start(struct app *a, struct err *e)
 
 	if (loop_new(&a->loop, e) < 0 || loop_signals(a->loop, e) < 0)
 		return -1;
+	a->bounded = a->g.timeout != 0;
+	if (!a->bounded)
+		a->g.timeout = DEFAULT_TIMEOUT;
 	a->deadline = a->began + a->g.timeout;
 	loop_deadline(a->loop, a->deadline);
 	o.loop = a->loop;
 	o.tty = isatty(STDERR_FILENO) == 1 && !streq(getenv("TERM"), "dumb");
 	a->progress = progress_new(&o);
 	return 0;
+}
+
+ns_t app_phase(struct app *a, ns_t bound)
+{
+	ns_t now = clock_mono(), rest = a->deadline > now ? a->deadline - now : 1;
+
+	if (a->bounded)
+		return 0;
+	a->deadline = now + bound;
+	loop_deadline(a->loop, a->deadline);
+	return rest;
+}
+
+void app_phase_end(struct app *a, ns_t rest)
+{
+	if (!rest)
+		return;
+	a->deadline = clock_mono() + rest;
+	loop_deadline(a->loop, a->deadline);
 }
 
 int app_exit_code(const struct err *e)
@@ -276,7 +298,7 @@ static int dispatch(struct app *a, int argc, char **argv, struct err *e)
 int app_main(int argc, char **argv)
 {
 	struct app a = {
-		.g = {.output = "text", .color = "auto", .timeout = DEFAULT_TIMEOUT},
+		.g = {.output = "text", .color = "auto"},
 		.detail = BUF_INIT(APP_DETAIL_MAX),
 		.began = clock_mono(),
 	};

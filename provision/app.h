@@ -50,6 +50,7 @@ struct app {
 	struct progress *progress; /* the same */
 	ns_t began;                /* clock_mono */
 	ns_t deadline;             /* clock_mono, from --timeout */
+	bool bounded;              /* --timeout was given: it holds for everything */
 	struct google *google;     /* the login, when there was one (google.h) */
 	struct buf detail; /* lines printed below an error: tables, log lines, every finding */
 	int exit_code;     /* not 0: overrides the class of the error */
@@ -78,6 +79,13 @@ int app_options(struct app *a, const struct command *c, void *into, int *argc, c
 		struct err *e) MUST_CHECK;
 /* app_start - loop, signals, deadline, progress: for commands that talk to anything. Once. */
 int app_start(struct app *a, struct err *e) MUST_CHECK;
+/*
+ * app_phase - something long begins (Google makes a cluster): it may take @bound, and what it takes does not count
+ * against the command's time; with --timeout the user's bound holds for everything. Returns what app_phase_end, which
+ * must follow, is given.
+ */
+ns_t app_phase(struct app *a, ns_t bound);
+void app_phase_end(struct app *a, ns_t rest);
 /* app_usage - an error of class usage: exit code 2. Returns -1. */
 int app_usage(struct app *a, struct err *e, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* app_detail - one more line below the error; cut off silently at APP_DETAIL_MAX. */

@@ -14,6 +14,8 @@ struct provider_ctx {
 	struct app *app;
 	const struct env *env; /* NULL when only the state is known (a command without -f) */
 	struct state *state;
+	bool adopt;    /* --adopt: take over a cluster of this environment that our state knows nothing of */
+	bool removing; /* for `down`: what is not ours is as good as absent */
 };
 
 struct cluster_facts {

@@ -14,8 +14,23 @@ struct provider_ctx {
 	struct app *app;
 	const struct env *env; /* NULL when only the state is known (a command without -f) */
 	struct state *state;
-	bool adopt;    /* --adopt: take over a cluster of this environment that our state knows nothing of */
-	bool removing; /* for `down`: what is not ours is as good as absent */
+	bool adopt; /* --adopt: take over a cluster of this environment that our state knows nothing of */
+	bool removing;                    /* for `down`: what is not ours is as good as absent */
+	struct provider_removal *removal; /* during `down` and `gc`, else NULL */
+};
+
+/* How a cluster is removed, and what came of it. For providers whose clusters leave things behind. */
+struct provider_removal {
+	bool delete_leftovers; /* what is left and surely the cluster's is deleted too; else only listed */
+	bool keep_disks;   /* volumes are kept: listed, and not counted as left */
+	bool unprotect;    /* deletion protection is not heeded */
+	bool only_expired; /* refused unless its time is over at the very moment */
+	/*
+	 * What is still there, or NULL when nobody looked: [{"kind", "name", "path", "why", "match": "ours"|"kept"|"looks like
+	 * it"}...]. Owned by whoever owns the struct.
+	 */
+	json_t *left;
+	bool partial; /* not everything could be looked at: absence from left proves nothing */
 };
 
 struct cluster_facts {
@@ -48,11 +63,16 @@ struct provider {
 	int (*images)(struct provider_ctx *c, struct k8s *k, const char *const *refs, size_t n,
 		      char words[200], struct err *e);
 	/*
-	 * record - before anything is removed: write down what the cluster has outside of itself (disks, load balancers), and
-	 * take away what only it can. NULL: nothing.
+	 * record - before anything is removed, of a cluster that goes as a whole: refuse if it is protected, and write down
+	 * what it has outside of itself (disks, load balancers). NULL: nothing.
 	 */
 	int (*record)(struct provider_ctx *c, struct k8s *k, struct err *e);
-	/* destroy - remove the cluster and all that it left. NULL: it never made one. */
+	/* release - Presto is gone, the cluster still lives: take away what only it can (load balancers). NULL: nothing. */
+	int (*release)(struct provider_ctx *c, struct k8s *k, struct err *e);
+	/*
+	 * destroy - remove the cluster and all that it left. Works without record and release, too: then the API server did
+	 * not answer. Something is left: -1, with the exit code set and c->removal->left filled. NULL: it never made one.
+	 */
 	int (*destroy)(struct provider_ctx *c, char words[200], struct err *e);
 };
 

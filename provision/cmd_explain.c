@@ -73,6 +73,8 @@ static void type_of(struct buf *out, const json_t *schema)
 		buf_fit(out, "%s%s", i ? ", " : ": ", json_string_value(json_array_get(words, i)));
 	if (json_is_string(fallback))
 		buf_fit(out, ", default %s", json_string_value(fallback));
+	else if (json_is_boolean(fallback))
+		buf_fit(out, ", default %s", json_is_true(fallback) ? "true" : "false");
 	else if (fallback)
 		buf_fit(out, ", default %lld", (long long)json_integer_value(fallback));
 }

@@ -191,15 +191,17 @@ out:
 
 static void check_pattern(struct walk *w, const json_t *schema, const char *text)
 {
+	const char *last = strrchr(w->pointer, '/');
+	bool matches, in_list = last && last[1] >= '0' && last[1] <= '9';
 	regex_t re;
-	bool matches;
 
 	if (regcomp(&re, jx_str(schema, "pattern"), REG_EXTENDED | REG_NOSUB))
 		abort(); /* a defect of the embedded schema: tests walk all of it */
 	matches = regexec(&re, text, 0, NULL, 0) == 0;
 	regfree(&re);
 	if (!matches)
-		found(w, false, "'%.60s' is no %s; %s", text, place(w),
+		found(w, false, "'%.60s' is no %s; %s", text,
+		      in_list ? "entry of this list" : place(w),
 		      jx_str_or(schema, "x-remedy", "see prestoctl explain"));
 }
 

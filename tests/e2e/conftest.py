@@ -13,12 +13,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from stage import BIN, IMAGES, Stage     # noqa: E402  pylint: disable=wrong-import-position
+from gke_stage import GkeStage           # noqa: E402  pylint: disable=wrong-import-position
 from dc.parts import Parts               # noqa: E402  pylint: disable=wrong-import-position,wrong-import-order
 
 # One story: before there is a cluster; from nothing to SQL; a cluster that lives, changes and is hurt; the end;
-# and once more from nothing, killed all the way.
+# and once more from nothing, killed all the way. Then the same programs with Google's API in front.
 ORDER = ["test_bad_input", "test_up", "test_query", "test_scale", "test_repair", "test_delete", "test_trouble",
-         "test_down", "test_killed"]
+         "test_down", "test_killed", "test_gke"]
 durations = []
 
 
@@ -51,10 +52,26 @@ def _stage():
     assert not left, "left behind:\n" + "\n".join(left)
 
 
+@pytest.fixture(scope="session", name="gke")
+def _gke(stage):
+    """A cluster of its own, when the other is gone: it asks the stand-in for Google about tokens."""
+    stage.destroy()
+    tmp = stage.tmp / "g"
+    tmp.mkdir(mode=0o700)
+    gke = GkeStage(tmp, f"{stage.name}-g")
+    try:
+        gke.bring_up()
+        yield gke
+    finally:
+        left = gke.destroy()
+    assert not left, "left behind:\n" + "\n".join(left)
+
+
 @pytest.fixture(autouse=True)
-def _tidy(stage):
+def _tidy(request, stage):
     yield
-    stage.end_running()
+    for one in [stage] + [request.getfixturevalue("gke")] * ("gke" in request.fixturenames):
+        one.end_running()
 
 
 @pytest.fixture(name="presto")
@@ -71,7 +88,8 @@ def _presto(stage):
 def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
-    stage = item.funcargs.get("presto") or item.funcargs.get("stage") if hasattr(item, "funcargs") else None
+    stage = next((item.funcargs[n] for n in ("gke", "presto", "stage") if n in item.funcargs), None) \
+        if hasattr(item, "funcargs") else None
     if report.failed and stage:
         try:
             report.sections.append(("the cluster", stage.report()))

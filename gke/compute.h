@@ -82,6 +82,10 @@ struct compute_marks {
 	const json_t *service_uids;
 	const json_t *negs;            /* names */
 	const json_t *instance_groups; /* names or URLs */
+	const json_t *names; /* of parts of load balancers, as objects of the cluster tell them */
+	const json_t *paths; /* "/projects/P/...": what an earlier search has found to be its own */
+	const char *
+		since; /* when it was made, if nobody could ask its API server: what Kubernetes made later is weak */
 };
 
 struct compute_thing {
@@ -99,8 +103,8 @@ struct compute_things {
 };
 
 /*
- * compute_match - does a thing belong to the cluster? Pure. Returns why (static), NULL: no. *ours as
- * above.
+ * compute_match - does a thing belong to the cluster, by itself? Pure. Returns why (static), NULL: no. *ours as
+ * above. A search follows links as well: rules to what they lead to, health checks from what they check.
  */
 const char *compute_match(bool *ours, enum compute_kind kind, const char *path, const json_t *thing,
 			  const struct compute_marks *m);

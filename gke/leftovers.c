@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "gke/compute.h"
+#include "gke/leftovers_internal.h"
 
 #define PAGES_MAX  100
 #define THINGS_MAX 2000
@@ -33,107 +33,6 @@ const char *compute_kind_name(enum compute_kind k)
 	return kinds[k].name;
 }
 
-/* --- whose is it ------------------------------------------------------------------------------ */
-
-/* Does the array hold the text, or a URL that ends in it? */
-static bool holds(const json_t *list, const char *text)
-{
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const char *v = json_string_value(json_array_get(list, i));
-		const char *slash = v ? strrchr(v, '/') : NULL;
-
-		if (v && (streq(v, text) || (slash && streq(slash + 1, text))))
-			return true;
-	}
-	return false;
-}
-
-/* Volume handles are whole paths: "projects/P/zones/Z/disks/N". */
-static bool holds_path(const json_t *list, const char *path)
-{
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const char *v = json_string_value(json_array_get(list, i));
-
-		if (v && streq(v + (*v == '/'), path + 1))
-			return true;
-	}
-	return false;
-}
-
-/* A Service's load balancer is named "a" and its uid without hyphens, 32 characters in all. */
-static bool of_service(const json_t *uids, const char *name)
-{
-	for (size_t i = 0; i < json_array_size(uids); i++) {
-		const char *uid = json_string_value(json_array_get(uids, i));
-		char lb[33] = "a";
-		size_t n = 1;
-
-		for (; uid && *uid && n < sizeof(lb) - 1; uid++)
-			if (*uid != '-')
-				lb[n++] = *uid;
-		lb[n] = '\0';
-		if (n == sizeof(lb) - 1 && strstr(name, lb))
-			return true;
-	}
-	return false;
-}
-
-/* GKE's own rules: gke-NAME-ID8-..., where ID8 begins the cluster's id. */
-static bool of_cluster_id(const struct compute_marks *m, const char *name)
-{
-	if (!m->cluster || !m->cluster_id || strlen(m->cluster_id) < 8)
-		return false;
-	autofree char *prefix = xasprintf("gke-%s-%.8s-", m->cluster, m->cluster_id);
-	return starts_with(name, prefix);
-}
-
-static const char *matches_strongly(enum compute_kind kind, const char *path, const char *name,
-				    const json_t *thing, const struct compute_marks *m)
-{
-	const char *description = jx_str_or(thing, "description", "");
-
-	if (kind == COMPUTE_DISKS)
-		return holds_path(m->volumes, path) ? "volume of the cluster" : NULL;
-	if (kind == COMPUTE_NEGS && holds(m->negs, name))
-		return "endpoint group of the cluster";
-	if (kind == COMPUTE_INSTANCE_GROUPS && holds(m->instance_groups, name))
-		return "instance group of the cluster";
-	if (of_service(m->service_uids, name))
-		return "load balancer of a Service";
-	if (m->cluster_uid && strlen(m->cluster_uid) >= 32 && strstr(description, m->cluster_uid))
-		return "its description names the cluster's uid";
-	if (kind == COMPUTE_FIREWALLS && of_cluster_id(m, name))
-		return "firewall rule of the cluster";
-	return NULL;
-}
-
-static const char *matches_weakly(const char *name, const json_t *thing,
-				  const struct compute_marks *m)
-{
-	const json_t *labels = jx_get(thing, "labels");
-	const char *label = json_string_value(jx_get(labels, "goog-k8s-cluster-name"));
-	const char *where = json_string_value(jx_get(labels, "goog-k8s-cluster-location"));
-
-	if (!m->cluster)
-		return NULL;
-	autofree char *prefix = xasprintf("gke-%s-", m->cluster);
-	if (streq(label, m->cluster) && (!where || !m->location || streq(where, m->location)))
-		return "its labels name a cluster of this name";
-	if (starts_with(name, prefix))
-		return "its name looks like the cluster's";
-	return NULL;
-}
-
-const char *compute_match(bool *ours, enum compute_kind kind, const char *path, const json_t *thing,
-			  const struct compute_marks *m)
-{
-	const char *name = jx_str_or(thing, "name", "");
-	const char *why = matches_strongly(kind, path, name, thing, m);
-
-	*ours = why != NULL;
-	return why ? why : matches_weakly(name, thing, m);
-}
-
 /* --- listing ---------------------------------------------------------------------------------- */
 
 static bool safe_segment(const char *s)
@@ -149,44 +48,70 @@ static bool safe_scope(const char *s)
 	       (starts_with(s, "regions/") && safe_segment(s + 8));
 }
 
-static void add(struct compute_things *out, enum compute_kind kind, const char *project,
-		const char *scope, const json_t *thing, const struct compute_marks *m)
+static void thing_release(struct compute_thing *t)
+{
+	free(t->name);
+	free(t->path);
+	free(t->why);
+}
+
+/* All that was listed and may matter. */
+struct search {
+	const char *project;
+	const struct compute_marks *m;
+	struct leftover *v;
+	size_t n;
+	bool partial;
+};
+
+static bool is_recent(const json_t *thing, const struct compute_marks *m)
+{
+	const char *made = jx_str(thing, "creationTimestamp");
+	struct err bad = ERR_INIT;
+	ns_t at, since;
+
+	return m->since && made && time_parse(&at, made, &bad) == 0 &&
+	       time_parse(&since, m->since, &bad) == 0 && at >= since;
+}
+
+static void add(struct search *s, enum compute_kind kind, const char *scope, const json_t *thing)
 {
 	const char *name = jx_str_or(thing, "name", ""), *why;
-	autofree char *head = gke_path("/projects/%s", project), *path = NULL;
+	autofree char *head = gke_path("/projects/%s", s->project), *path = NULL;
 	bool ours;
 
 	/* A name that Google cannot have given is none that we would send back. */
 	if (!safe_segment(name))
 		return;
 	path = xasprintf("%s/%s/%s/%s", head, scope, kinds[kind].name, name);
-	why = compute_match(&ours, kind, path, thing, m);
-	if (!why)
+	why = compute_match(&ours, kind, path, thing, s->m);
+	if (!why && (kind == COMPUTE_DISKS || !leftover_may(name)))
 		return;
-	if (out->n == THINGS_MAX) {
-		out->partial = true;
+	if (s->n == THINGS_MAX) {
+		s->partial = true;
 		return;
 	}
-	out->v = xreallocarray(out->v, out->n + 1, sizeof(*out->v));
-	out->v[out->n++] = (struct compute_thing){
-		.kind = kind,
-		.name = xstrdup(name),
-		.path = TAKE(path),
-		.why = xstrdup(why),
-		.ours = ours,
-		.in_use = !jx_is_empty(jx_get(thing, "users")),
+	s->v = xreallocarray(s->v, s->n + 1, sizeof(*s->v));
+	s->v[s->n++] = (struct leftover){
+		.thing = {.kind = kind,
+			  .name = xstrdup(name),
+			  .path = TAKE(path),
+			  .why = why ? xstrdup(why) : NULL,
+			  .ours = ours,
+			  .in_use = !jx_is_empty(jx_get(thing, "users"))},
+		.links = leftover_links(thing),
+		.recent = is_recent(thing, s->m),
 	};
 }
 
-static void add_page(struct compute_things *out, enum compute_kind kind, const char *project,
-		     const json_t *page, const struct compute_marks *m)
+static void add_page(struct search *out, enum compute_kind kind, const json_t *page)
 {
 	const json_t *items = jx_get(page, "items");
 	const char *scope;
 	json_t *part;
 
 	for (size_t i = 0; i < json_array_size(items); i++)
-		add(out, kind, project, "global", json_array_get(items, i), m);
+		add(out, kind, "global", json_array_get(items, i));
 	jx_foreach (items, scope, part) {
 		const json_t *list = jx_get(part, kinds[kind].name);
 		const char *code = jx_str(part, "warning.code");
@@ -195,15 +120,15 @@ static void add_page(struct compute_things *out, enum compute_kind kind, const c
 		if (code && !streq(code, "NO_RESULTS_ON_PAGE"))
 			out->partial = true;
 		for (size_t i = 0; safe_scope(scope) && i < json_array_size(list); i++)
-			add(out, kind, project, scope, json_array_get(list, i), m);
+			add(out, kind, scope, json_array_get(list, i));
 	}
 	if (json_array_size(jx_get(page, "unreachables")))
 		out->partial = true;
 }
 
-static int list_kind(struct compute_things *out, struct gke *g, enum compute_kind kind,
-		     const char *project, const struct compute_marks *m, struct err *e)
+static int list_kind(struct search *s, struct gke *g, enum compute_kind kind, struct err *e)
 {
+	const char *project = s->project;
 	autofree char *base = kinds[kind].global
 				      ? gke_path("/projects/%s/global/%s?maxResults=500", project,
 						 kinds[kind].name)
@@ -221,7 +146,7 @@ static int list_kind(struct compute_things *out, struct gke *g, enum compute_kin
 
 		if (gke_call(&page, g, &q, e) < 0)
 			return -1;
-		add_page(out, kind, project, page, m);
+		add_page(s, kind, page);
 		more = jx_str(page, "nextPageToken");
 		if (!more || !*more)
 			return 0;
@@ -231,20 +156,44 @@ static int list_kind(struct compute_things *out, struct gke *g, enum compute_kin
 	return err_set(e, ERR_PROTOCOL, "%s: the list has no end", kinds[kind].name);
 }
 
+/* What is somebody's else goes; out NULL: all of it. */
+static void search_end(struct compute_things *out, struct search *s)
+{
+	struct compute_things all = {.partial = s->partial};
+
+	all.v = s->n ? xcalloc(s->n, sizeof(*all.v)) : NULL;
+	for (size_t i = 0; i < s->n; i++) {
+		json_decref(s->v[i].links);
+		all.v[all.n++] = s->v[i].thing;
+	}
+	free(s->v);
+	if (!out) {
+		compute_things_release(&all);
+		return;
+	}
+	*out = (struct compute_things){.v = all.v, .partial = all.partial};
+	for (size_t i = 0; i < all.n; i++) {
+		if (all.v[i].why)
+			out->v[out->n++] = all.v[i];
+		else
+			thing_release(&all.v[i]);
+	}
+}
+
 int compute_leftovers(struct compute_things *out, struct gke *g, const char *project,
 		      const struct compute_marks *m, struct buf *detail, struct err *e)
 {
-	struct compute_things found = {0};
+	struct search found = {.project = project, .m = m};
 	struct err first = ERR_INIT;
 	unsigned failed = 0;
 
 	for (enum compute_kind k = 0; k < COMPUTE_KINDS; k++) {
 		struct err why = ERR_INIT, full = ERR_INIT;
 
-		if (list_kind(&found, g, k, project, m, &why) == 0)
+		if (list_kind(&found, g, k, &why) == 0)
 			continue;
 		if (why.code == ERR_CANCELLED || ++failed == COMPUTE_KINDS) {
-			compute_things_release(&found);
+			search_end(NULL, &found);
 			*e = first.code != ERR_OK && why.code != ERR_CANCELLED ? first : why;
 			return err_wrap(e, "looking for what is left");
 		}
@@ -255,17 +204,15 @@ int compute_leftovers(struct compute_things *out, struct gke *g, const char *pro
 		    buf_addf(detail, &full, "cannot list %s: %s\n", kinds[k].name, why.msg) < 0)
 			err_clear(&full);
 	}
-	*out = found;
+	leftovers_follow(found.v, found.n, m);
+	search_end(out, &found);
 	return 0;
 }
 
 void compute_things_release(struct compute_things *t)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		free(t->v[i].name);
-		free(t->v[i].path);
-		free(t->v[i].why);
-	}
+	for (size_t i = 0; i < t->n; i++)
+		thing_release(&t->v[i]);
 	free(t->v);
 	*t = (struct compute_things){0};
 }

@@ -205,8 +205,19 @@ static void only_what_was_written_down_is_ours(void **state UNUSED)
 	autojson json_t *negs = json_of("[\"k8s1-abc\"]");
 	autojson json_t *groups = json_of(
 		"[\"https://x/projects/demo-proj/zones/us-central1-a/instanceGroupManagers/gke-demo-p-1-grp\"]");
-	const struct compute_marks m = {
-		"demo", "us-central1-a", "0123456789abcdef", KUBE, volumes, services, negs, groups};
+	autojson json_t *names = json_of("[\"k8s2-xyz\"]");
+	autojson json_t *paths = json_of(
+		"[\"/projects/demo-proj/global/healthChecks/k8s-1-node\"]");
+	const struct compute_marks m = {.cluster = "demo",
+					.location = "us-central1-a",
+					.cluster_id = "0123456789abcdef",
+					.cluster_uid = KUBE,
+					.volumes = volumes,
+					.service_uids = services,
+					.negs = negs,
+					.instance_groups = groups,
+					.names = names,
+					.paths = paths};
 	static const struct {
 		enum compute_kind kind;
 		const char *path, *thing;
@@ -241,6 +252,32 @@ static void only_what_was_written_down_is_ours(void **state UNUSED)
 		{COMPUTE_INSTANCE_GROUPS, "/x", "{\"name\":\"gke-demo-p-1-grp\"}", 1},
 		{COMPUTE_INSTANCE_GROUPS, "/x", "{\"name\":\"gke-demo-p-2-grp\"}", 0},
 		{COMPUTE_ADDRESSES, "/x", "{\"name\":\"mine\"}", -1},
+		{COMPUTE_BACKEND_SERVICES, "/x", "{\"name\":\"k8s2-xyz\"}", 1},
+		{COMPUTE_HEALTH_CHECKS, "/projects/demo-proj/global/healthChecks/k8s-1-node",
+		 "{\"name\":\"k8s-1-node\"}", 1},
+		{COMPUTE_HEALTH_CHECKS, "/projects/demo-proj/global/healthChecks/k8s-2-node",
+		 "{\"name\":\"k8s-2-node\"}", -1},
+		/* For the cluster's nodes: Kubernetes' own, and somebody's. */
+		{COMPUTE_FIREWALLS, "/x",
+		 "{\"name\":\"k8s-1-node-http-hc\",\"targetTags\":[\"gke-demo-01234567-node\"]}",
+		 1},
+		{COMPUTE_FIREWALLS, "/x",
+		 "{\"name\":\"webhook\",\"targetTags\":[\"gke-demo-01234567-node\"]}", 0},
+		{COMPUTE_FIREWALLS, "/x",
+		 "{\"name\":\"k8s-1-node-http-hc\",\"targetTags\":[\"gke-demo-99999999-node\"]}",
+		 -1},
+		/* A Service's pool whose uid nobody told, and one that has somebody else's instances. */
+		{COMPUTE_TARGET_POOLS, "/x", "{\"name\":\"a99999999999999999999999999999999\"}",
+		 -1},
+		{COMPUTE_TARGET_POOLS, "/x",
+		 "{\"name\":\"a9999999999999999999999999999999\",\"description\":"
+		 "\"{\\\"kubernetes.io/service-name\\\":\\\"a/b\\\"}\",\"instances\":[\"x/gke-demo-p-1-ab\"]}",
+		 1},
+		{COMPUTE_TARGET_POOLS, "/x",
+		 "{\"name\":\"a9999999999999999999999999999999\",\"description\":"
+		 "\"{\\\"kubernetes.io/service-name\\\":\\\"a/b\\\"}\",\"instances\":[\"x/gke-demo-p-1-ab\","
+		 "\"x/gke-demo-p-2-ab\"]}",
+		 -1},
 		{COMPUTE_ADDRESSES, "/x", "{}", -1},
 	};
 	const struct compute_marks none = {0};
@@ -290,6 +327,70 @@ static void leftovers_are_found_in_every_scope_and_page(void **state)
 	assert_true(t.v[1].ours && t.v[1].in_use);
 	assert_string_equal(t.v[2].name, "gke-demo-boot");
 	assert_false(t.v[2].ours);
+}
+
+#define P "https://www.googleapis.com/compute/v1/projects/demo-proj/"
+#define LIST(kind, text)                                                   \
+	fault_always(x->f, "GET", C "/aggregated/" kind "?maxResults=500", \
+		     FAULT_BODY("{\"items\":{\"global\":{\"" kind "\":[" text "]}}}"))
+
+/* An Ingress is a chain in which only the last link tells whose it is; one like it leads to somebody else's as well. */
+static void what_leads_only_to_the_cluster_is_its_own(void **state)
+{
+	struct gke_fix *x = *state;
+	AUTO(gke_freep) struct gke *g = gke_client(x);
+	AUTO(compute_things_release) struct compute_things t = {0};
+	autojson json_t *negs = json_of("[\"k8s1-abc\"]");
+	const struct compute_marks m = {.cluster = "demo", .negs = negs};
+	static const char *const want[] = {"k8s2-fr-1", "k8s2-tp-1", "k8s2-um-1",
+					   "k8s1-be-1", "k8s1-hc-1", "k8s1-abc"};
+
+	fault_always(x->f, "GET", C "/*", FAULT_BODY("{}"));
+	LIST("forwardingRules",
+	     "{\"name\":\"k8s2-fr-1\",\"target\":\"" P "global/targetHttpProxies/k8s2-tp-1\"},"
+	     "{\"name\":\"mine\",\"target\":\"" P "global/targetHttpProxies/k8s2-tp-1\"}");
+	LIST("targetHttpProxies", "{\"name\":\"k8s2-tp-1\",\"urlMap\":\"" P
+				  "global/urlMaps/k8s2-um-1\",\"selfLink\":\"" P
+				  "global/targetHttpProxies/k8s2-tp-1\"}");
+	LIST("urlMaps",
+	     "{\"name\":\"k8s2-um-1\",\"defaultService\":\"" P
+	     "global/backendServices/k8s1-be-1\"},"
+	     "{\"name\":\"k8s2-um-2\",\"defaultService\":\"" P
+	     "global/backendServices/k8s1-be-1\",\"pathMatchers\":[{\"defaultService\":\"" P
+	     "global/backendServices/other\"}]}");
+	LIST("backendServices",
+	     "{\"name\":\"k8s1-be-1\",\"healthChecks\":[\"" P "global/healthChecks/k8s1-hc-1\",\"" P
+	     "global/healthChecks/k8s1-hc-2\"],\"backends\":[{\"group\":\"" P
+	     "global/networkEndpointGroups/k8s1-abc\"}]},"
+	     "{\"name\":\"k8s1-be-2\",\"healthChecks\":[\"" P
+	     "global/healthChecks/k8s1-hc-2\"],\"backends\":[{\"group\":\"" P
+	     "global/networkEndpointGroups/k8s1-xyz\"}]}");
+	LIST("healthChecks", "{\"name\":\"k8s1-hc-1\"},{\"name\":\"k8s1-hc-2\"}");
+	LIST("networkEndpointGroups", "{\"name\":\"k8s1-abc\"},{\"name\":\"k8s1-xyz\"}");
+	assert_ok(compute_leftovers(&t, g, "demo-proj", &m, NULL, &x->e), &x->e);
+	assert_int_equal(t.n, ARRAY_LEN(want));
+	for (size_t i = 0; i < t.n; i++) {
+		assert_string_equal(t.v[i].name, want[i]);
+		assert_true(t.v[i].ours);
+	}
+}
+
+static void what_kubernetes_made_is_weak_when_nobody_could_ask_the_cluster(void **state)
+{
+	struct gke_fix *x = *state;
+	AUTO(gke_freep) struct gke *g = gke_client(x);
+	AUTO(compute_things_release) struct compute_things t = {0};
+	const struct compute_marks m = {.cluster = "demo", .since = "2026-01-02T00:00:00Z"};
+
+	fault_always(x->f, "GET", C "/*", FAULT_BODY("{}"));
+	LIST("networkEndpointGroups",
+	     "{\"name\":\"k8s1-old\",\"creationTimestamp\":\"2026-01-01T00:00:00.000-00:00\"},"
+	     "{\"name\":\"k8s1-new\",\"creationTimestamp\":\"2026-01-03T00:00:00.000-07:00\"},"
+	     "{\"name\":\"mine\",\"creationTimestamp\":\"2026-01-03T00:00:00.000-07:00\"}");
+	assert_ok(compute_leftovers(&t, g, "demo-proj", &m, NULL, &x->e), &x->e);
+	assert_int_equal(t.n, 1);
+	assert_string_equal(t.v[0].name, "k8s1-new");
+	assert_false(t.v[0].ours);
 }
 
 static void what_cannot_be_listed_is_not_taken_for_absent(void **state)
@@ -364,6 +465,8 @@ int main(void)
 		T(a_compute_operation_is_waited_for_and_its_errors_count),
 		cmocka_unit_test(only_what_was_written_down_is_ours),
 		T(leftovers_are_found_in_every_scope_and_page),
+		T(what_leads_only_to_the_cluster_is_its_own),
+		T(what_kubernetes_made_is_weak_when_nobody_could_ask_the_cluster),
 		T(what_cannot_be_listed_is_not_taken_for_absent),
 		T(deleting_waits_for_what_uses_a_thing_and_is_done_when_it_is_gone),
 	};

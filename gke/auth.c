@@ -26,6 +26,8 @@ void auth_free(struct auth *a)
 	free(a->token_host);
 	free(a->metadata_url);
 	free(a->ca);
+	free(a->file);
+	free(a->acts_as);
 	free(a->quota_project);
 	free(a->project);
 	free(a->principal);
@@ -172,6 +174,26 @@ const char *auth_universe(const struct auth *a)
 const char *auth_principal(const struct auth *a)
 {
 	return a->spec->principal ? a->spec->principal : a->principal;
+}
+
+const char *auth_file(const struct auth *a, bool *token)
+{
+	const struct auth_spec *s = a->spec;
+
+	while (s->source)
+		s = s->source;
+	*token = s->kind == AUTH_ACCESS_TOKEN;
+	return a->file;
+}
+
+const char *auth_acts_as(const struct auth *a)
+{
+	return a->acts_as;
+}
+
+bool auth_given(const struct auth *a)
+{
+	return a->spec->kind == AUTH_ACCESS_TOKEN;
 }
 
 static const char *kind_name(const struct auth_spec *s)

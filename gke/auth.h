@@ -77,6 +77,18 @@ const char *auth_project(const struct auth *a);
 const char *auth_universe(const struct auth *a); /* "googleapis.com"; borrowed */
 /* auth_principal - e-mail or principal://... as far as known; NULL: unknown. Borrowed. */
 const char *auth_principal(const struct auth *a);
+/*
+ * For those who want to log in the same way again: auth_file - the file that the credential is from, NULL when from
+ * none; *token: it holds an access token. auth_acts_as - what was asked as auth_opts.impersonate, or NULL. Borrowed.
+ */
+const char *auth_file(const struct auth *a, bool *token);
+const char *auth_acts_as(const struct auth *a);
+/* auth_given - a raw access token, which somebody else renews: its end is not known. */
+bool auth_given(const struct auth *a);
+/* auth_variables - every variable that has a say in who we are; ended by NULL. */
+extern const char *const auth_variables[];
+/* auth_well_known - where a login is kept when no variable names one. Owned, NULL without a home folder. */
+char *auth_well_known(const struct gke_env *env);
 
 /* What `auth status` shows; no field is secret. */
 struct auth_status {

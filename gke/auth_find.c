@@ -11,6 +11,32 @@
 #define BACKOFF       NS_SEC
 #define METADATA_WAIT (3 * NS_SEC)
 
+const char *const auth_variables[] = {
+	"GOOGLE_OAUTH_ACCESS_TOKEN",
+	"CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
+	"GOOGLE_APPLICATION_CREDENTIALS",
+	"GOOGLE_CREDENTIALS",
+	"CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE",
+	"CLOUDSDK_CONFIG",
+	"HOME",
+	"CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT",
+	"GOOGLE_IMPERSONATE_SERVICE_ACCOUNT",
+	"GOOGLE_CLOUD_UNIVERSE_DOMAIN",
+	"CLOUDSDK_CORE_UNIVERSE_DOMAIN",
+	"CLOUDSDK_AUTH_TOKEN_HOST",
+	"CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS",
+	"GCE_METADATA_HOST",
+	"GCE_METADATA_ROOT",
+	"GCE_METADATA_IP",
+	"NO_GCE_CHECK",
+	"CLOUDSDK_CORE_CHECK_GCE_METADATA",
+	"GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES",
+	/* gcloud's own */
+	"CLOUDSDK_ACTIVE_CONFIG_NAME",
+	"CLOUDSDK_CORE_ACCOUNT",
+	NULL,
+};
+
 struct finding {
 	struct auth *a;
 	const struct auth_opts *o;
@@ -48,6 +74,7 @@ static int use_token_file(struct finding *f, const char *path, const char *what,
 	s->kind = AUTH_ACCESS_TOKEN;
 	s->token_file = xstrdup(path);
 	f->a->spec = s;
+	f->a->file = xstrdup(path);
 	say_source(f->a, what, path);
 	/* A file that is missing is said now, not in the middle of the work. */
 	if (auth_fetch(&answer, f->a, s, AUTH_SCOPES, false, e) < 0)
@@ -61,6 +88,7 @@ static int use_file(struct finding *f, const char *path, const char *what, struc
 	size_t len = 0;
 
 	say_source(f->a, what, path);
+	f->a->file = xstrdup(path);
 	if (file_read(&text, &len, path, AUTH_FILE_MAX, e) < 0) {
 		enum err_code code = e->code;
 
@@ -84,7 +112,7 @@ static int use_text(struct finding *f, const char *text, const char *what, struc
 	return auth_spec_decode(&f->a->spec, text, strlen(text), what, f->universe, e);
 }
 
-static char *well_known(const struct gke_env *env)
+char *auth_well_known(const struct gke_env *env)
 {
 	const char *config = gke_getenv(env, "CLOUDSDK_CONFIG"), *home = gke_getenv(env, "HOME");
 	autofree char *own = NULL;
@@ -157,7 +185,7 @@ static int find(struct finding *f, struct err *e)
 		return use_text(f, v, "GOOGLE_CREDENTIALS", e);
 	if ((v = gke_getenv(env, "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE")))
 		return use_file(f, v, "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE", e);
-	path = well_known(env);
+	path = auth_well_known(env);
 	if (path && file_exists(path))
 		return use_file(f, path, "application default credentials", e);
 	return use_ambient(f, e);
@@ -211,6 +239,7 @@ static int impersonate(struct finding *f, const char *list, struct err *e)
 	if (s->source->universe)
 		s->universe = xstrdup(s->source->universe);
 	a->spec = TAKE(s);
+	a->acts_as = xstrdup(list);
 	return 0;
 }
 

@@ -87,6 +87,8 @@ struct auth {
 
 	struct auth_spec *spec;
 	char source[512];
+	char *file;    /* that it is from, or NULL */
+	char *acts_as; /* the impersonation that was asked for, or NULL */
 	char *quota_project;
 	char *project; /* from the metadata server or gcloud */
 

@@ -13,6 +13,8 @@ static char *words_of(const struct command *c)
 
 	if (c == &cmd_completion)
 		return xstrdup("bash zsh fish");
+	if (c == &cmd_auth)
+		return xstrdup("status");
 	if (c == &cmd_logs)
 		return xstrdup("coordinator worker operator");
 	if (c != &cmd_help)

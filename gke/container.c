@@ -265,6 +265,19 @@ int container_label(struct gke_op *op, struct gke *g, const struct gke_ref *r, c
 	}
 }
 
+int container_set(struct gke_op *op, struct gke *g, const struct gke_ref *r, const char *verb,
+		  const char *member, const json_t *value, const struct gke_wait *w, struct err *e)
+{
+	autofree char *colon = xasprintf(":%s", verb), *path = cluster_path(r, colon),
+		      *name = full_name(r);
+	autojson json_t *body = json_object();
+	struct gke_req q = {.method = "POST", .path = path, .body = body, .repeatable = true};
+
+	json_object_set_new(body, "name", jx_strf("%s", name));
+	json_object_set_new(body, member, json_deep_copy(value));
+	return change(op, g, r, &q, w, e);
+}
+
 /* --- node pools ------------------------------------------------------------------------------- */
 
 int container_pool_create(struct gke_op *op, struct gke *g, const struct gke_ref *r,

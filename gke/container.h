@@ -99,6 +99,13 @@ int container_update(struct gke_op *op, struct gke *g, const struct gke_ref *r,
  */
 int container_label(struct gke_op *op, struct gke *g, const struct gke_ref *r, const json_t *labels,
 		    const struct gke_wait *w, struct err *e) MUST_CHECK;
+/*
+ * container_set - one of the settings that have a verb of their own: verb "setMaintenancePolicy" with member
+ * "maintenancePolicy".
+ */
+int container_set(struct gke_op *op, struct gke *g, const struct gke_ref *r, const char *verb,
+		  const char *member, const json_t *value, const struct gke_wait *w,
+		  struct err *e) MUST_CHECK;
 int container_server_config(json_t **out, struct gke *g, const char *project, const char *location,
 			    struct err *e) MUST_CHECK;
 

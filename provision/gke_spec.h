@@ -19,9 +19,9 @@
 #define GKE_POOLS_MAX     16
 
 struct gke_spec {
-	json_t *section;   /* cluster.gke; owned reference */
+	json_t *section;   /* cluster.gke, {} when the file has none; owned reference */
 	char *environment; /* name of the environment */
-	char *project;     /* NULL: not said by the file */
+	char *project;     /* NULL: said neither by the file nor by variables; fill it in once it is known */
 	char *name;        /* of the cluster */
 	json_t *locations; /* texts, in the order of preference; never empty; owned */
 	bool autopilot, protect;
@@ -32,31 +32,31 @@ struct gke_spec {
 };
 
 /*
- * gke_spec_decode - @v->cluster, which the schema has accepted; a project or location that is not said comes from the
- * variables of gcloud (@from). ERR_INVALID: no location anywhere.
+ * gke_spec_decode - @v->cluster, which env_load has accepted; a project or location that is not said comes from the
+ * variables of gcloud (@from). ERR_INVALID: no location anywhere, or a variable that holds none.
  */
 int gke_spec_decode(struct gke_spec *out, const struct env *v, const struct gke_env *from,
 		    struct err *e) MUST_CHECK;
 void gke_spec_release(struct gke_spec *s);
 
 /*
- * gke_spec_check - what the schema cannot say about cluster.gke: names and labels by Google's rules, fields that exclude
- * each other, regions with Autopilot, pools of one name. Calls @complain for each; @pointer is relative to the section
- * ("/nodePools/0/name"), @key: it is about the key.
+ * gke_spec_check - what the schema cannot say about cluster.gke of an environment file @doc: names and labels by Google's
+ * rules, fields that exclude each other, pools of one name. Calls @complain for each with "what; remedy"; @pointer is
+ * relative to the document ("/cluster/gke/nodePools/0/name"), @key: it is about the key there, not the value.
  */
 typedef void gke_complain_fn(void *arg, const char *pointer, bool key, const char *text);
-void gke_spec_check(const json_t *section, gke_complain_fn *complain, void *arg);
+void gke_spec_check(const json_t *doc, gke_complain_fn *complain, void *arg);
 
 /*
- * gke_spec_body - the cluster as container_create takes it, for one location. @run: the run label; NULL in plans of what
- * would be made ("(at run time)" would be no label). @now: wall clock, for the ttl. Owned.
+ * gke_spec_body - the cluster as container_create takes it, for one location. @run: the run label; NULL: without it, in
+ * plans. @now: wall clock, for the ttl. Workload identity needs s->project. Owned.
  */
 json_t *gke_spec_body(const struct gke_spec *s, const char *location, const char *run, ns_t now);
 
 /* Node pools as asked, for quotas and room. */
 struct gke_pool {
 	char name[48], machine[64];
-	int nodes, most; /* per zone: at the start, and with autoscaling */
+	int nodes, most; /* per zone: at the start, and at most with autoscaling (else the same) */
 	int disk_gb;
 	bool ssd; /* pd-balanced and pd-ssd count as SSD_TOTAL_GB */
 	bool spot, public_ip;
@@ -69,9 +69,10 @@ size_t gke_spec_pools(struct gke_pool out[GKE_POOLS_MAX], const struct gke_spec 
 /* --- changes --------------------------------------------------------------------------------------- */
 
 enum gke_change_kind {
-	GKE_CHANGE_LABELS,    /* body: the labels to merge (null removes) */
-	GKE_CHANGE_CLUSTER,   /* body: one aspect: {"desiredNodeVersion": ...} */
-	GKE_CHANGE_POOL_MAKE, /* body: the pool */
+	GKE_CHANGE_LABELS,      /* body: the labels to merge (null removes): container_label */
+	GKE_CHANGE_CLUSTER,     /* body: one aspect: {"desiredNodeVersion": ...}: container_update */
+	GKE_CHANGE_CLUSTER_SET, /* verb, member, body: setMaintenancePolicy: container_set */
+	GKE_CHANGE_POOL_MAKE,   /* body: the pool */
 	GKE_CHANGE_POOL_DROP,
 	GKE_CHANGE_POOL_SIZE,  /* count: per zone */
 	GKE_CHANGE_POOL_SET,   /* verb, member, body: setAutoscaling, setManagement */
@@ -83,6 +84,7 @@ struct gke_change {
 	int count;
 	const char *verb, *member; /* static */
 	json_t *body;              /* owned; or NULL */
+	json_t *labels;            /* with LABELS: as they and their fingerprint will be sent, for plans; owned */
 	char what[200];            /* "pool default: 3 nodes per zone, not 2", for people */
 };
 struct gke_changes {
@@ -90,10 +92,12 @@ struct gke_changes {
 	size_t n;
 };
 /*
- * gke_spec_diff - what has to be asked of Google to bring a live cluster to the file, in the order in which it works
- * (version of the control plane, pools made, changed, dropped at the end, labels). What only the live one has and the
- * file does not say is kept. Empty: nothing. ERR_INVALID: something differs that cannot be changed in place; every such
- * field is a line in @detail.
+ * gke_spec_diff - what has to be asked of Google to bring a live cluster to the file, in the order in which it works:
+ * channel, version of the control plane, pools made and changed, endpoints and maintenance, pools dropped, labels.
+ * What only the live one has and the file does not say is kept; but pools that a file with nodePools does not name are
+ * dropped from a cluster that prestoctl made, and prestoctl's own labels (ttl, protection) follow the file. Counts of
+ * autoscaled pools and versions newer than asked for are no differences. Empty: nothing to do.
+ * ERR_INVALID: something differs that cannot be changed in place; every such field is a line in @detail.
  */
 int gke_spec_diff(struct gke_changes *out, const struct gke_spec *s, const json_t *live, ns_t now,
 		  struct buf *detail, struct err *e) MUST_CHECK;

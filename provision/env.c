@@ -13,6 +13,7 @@
 #include "base/suggest.h"
 #include "presto/findings.h"
 #include "presto/presto.h"
+#include "provision/gke_spec.h"
 #include "provision/input.h"
 #include "provision/schema.h"
 
@@ -80,6 +81,13 @@ static void check_provider(struct source *s, const json_t *doc)
 			 "'%s' is for the provider %s, but provider is %s; remove one of them", key,
 			 key, provider);
 	}
+}
+
+static void complain_gke(void *arg, const char *pointer, bool key, const char *text)
+{
+	autofree char *full = xasprintf(ROOT "%s", pointer);
+
+	complain(arg, full, key, "%s", text);
 }
 
 /* The server would say so only when the operator is made, long after the cluster. */
@@ -258,6 +266,8 @@ int env_parse(struct env **out, const char *text, size_t len, const char *name, 
 	if (s.findings)
 		return -1;
 	check_provider(&s, v->doc);
+	if (streq(jx_str(v->doc, "cluster.provider"), "gke"))
+		gke_spec_check(v->doc, complain_gke, &s);
 	check_amounts(&s, jx_path(v->doc, "operator.resources"));
 	take(v);
 	presto = jx_get(v->doc, "presto");

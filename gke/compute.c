@@ -52,6 +52,21 @@ static void take_quotas(struct compute_quotas *out, const json_t *reply, const c
 	}
 }
 
+static json_t *zones_of(const json_t *region)
+{
+	const json_t *list = jx_get(region, "zones");
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *url = json_string_value(json_array_get(list, i));
+		const char *slash = url ? strrchr(url, '/') : NULL;
+
+		if (url)
+			json_array_append_new(out, json_string(slash ? slash + 1 : url));
+	}
+	return out;
+}
+
 int compute_quotas_get(struct compute_quotas *out, struct gke *g, const char *project,
 		       const char *region, struct err *e)
 {
@@ -61,7 +76,7 @@ int compute_quotas_get(struct compute_quotas *out, struct gke *g, const char *pr
 
 	if (get(&p, g, whole, e) < 0 || get(&r, g, part, e) < 0)
 		return err_wrap(e, "quotas");
-	*out = (struct compute_quotas){0};
+	*out = (struct compute_quotas){.zones = zones_of(r)};
 	take_quotas(out, p, "");
 	take_quotas(out, r, region);
 	return 0;
@@ -70,6 +85,7 @@ int compute_quotas_get(struct compute_quotas *out, struct gke *g, const char *pr
 void compute_quotas_release(struct compute_quotas *q)
 {
 	free(q->v);
+	json_decref(q->zones);
 	*q = (struct compute_quotas){0};
 }
 
@@ -128,19 +144,10 @@ int compute_zones(json_t **out, struct gke *g, const char *project, const char *
 {
 	autofree char *path = gke_path("/projects/%s/regions/%s", project, region);
 	autojson json_t *o = NULL;
-	const json_t *list;
 
 	if (get(&o, g, path, e) < 0)
 		return -1;
-	list = jx_get(o, "zones");
-	*out = json_array();
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const char *url = json_string_value(json_array_get(list, i));
-		const char *slash = url ? strrchr(url, '/') : NULL;
-
-		if (url)
-			json_array_append_new(*out, json_string(slash ? slash + 1 : url));
-	}
+	*out = zones_of(o);
 	return 0;
 }
 

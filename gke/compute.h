@@ -17,6 +17,7 @@ struct compute_quota {
 struct compute_quotas {
 	struct compute_quota *v;
 	size_t n;
+	json_t *zones; /* names of the region's zones, which the same reply tells; owned */
 	bool unknown; /* Google could not tell all of them now: what is not here is not known */
 };
 

@@ -57,6 +57,8 @@ static int run(struct app *a, int argc, char **argv, struct err *e)
 		plan_text(&text, &c);
 		app_print("%s", buf_str(&text));
 	}
+	/* Whoever asks in a script wants to know whether up would work. */
+	failed = failed || plan_check(c.cluster.details, a, e) < 0;
 	step_ctx_release(&c);
 	target_close(&t);
 	return failed ? -1 : 0;

@@ -40,8 +40,9 @@ struct cluster_facts {
 	char words[200]; /* "local cluster default, 2 nodes", for people */
 	/*
 	 * What a plan shows beyond the words, or NULL: {"changes":[TEXT...], "requests":[{"method","url","body"}...],
-	 * "quotas":[{"metric","where","needed","available","limit"}...], "warnings":[TEXT...]}, each may be absent. Owned:
-	 * whoever observes releases it with json_decref.
+	 * "quotas":[{"metric","where","needed","available","limit","short"}...], "warnings":[TEXT...],
+	 * "problems":[{"code","text","hint","lines":[TEXT...]}...]}, each may be absent; with problems ensure() would fail.
+	 * Owned: whoever observes releases it with json_decref.
 	 */
 	json_t *details;
 };

@@ -76,22 +76,23 @@ static const char *channel_with(const json_t *server, const char *wanted)
 	return NULL;
 }
 
-static double distance(const char *a, const char *b)
+/* Of two versions, the one that a user of @wanted would rather have: the nearest minor, its latest patch. */
+static bool better(const char *a, const char *b, const char *wanted)
 {
-	static const double weights[PARTS] = {1e12, 1e6, 1e3, 1e-9};
-	double sum = 0;
-	long x[PARTS], y[PARTS];
+	long x[PARTS], y[PARTS], w[PARTS];
 
 	parts_of(x, a);
 	parts_of(y, b);
-	for (size_t i = 0; i < PARTS; i++)
-		sum += weights[i] * labs(x[i] - y[i]);
-	return sum;
+	parts_of(w, wanted);
+	for (size_t i = 0; i < 2; i++)
+		if (labs(x[i] - w[i]) != labs(y[i] - w[i]))
+			return labs(x[i] - w[i]) < labs(y[i] - w[i]);
+	return compare(a, b) > 0;
 }
 
 static void nearest(char *out, size_t size, const json_t *list, const char *wanted)
 {
-	double after = -1;
+	const char *last = NULL;
 
 	*out = '\0';
 	for (size_t k = 0; k < NEAREST; k++) {
@@ -101,13 +102,13 @@ static void nearest(char *out, size_t size, const json_t *list, const char *want
 		for (size_t i = 0; i < json_array_size(list); i++) {
 			const char *v = json_string_value(json_array_get(list, i));
 
-			if (v && distance(v, wanted) > after &&
-			    (!best || distance(v, wanted) < distance(best, wanted)))
+			if (v && (!last || better(last, v, wanted)) &&
+			    (!best || better(v, best, wanted)))
 				best = v;
 		}
 		if (!best)
 			return;
-		after = distance(best, wanted);
+		last = best;
 		snprintf(out + n, size - n, "%s%.40s", n ? ", " : "", best);
 	}
 }

@@ -302,6 +302,90 @@ static void plans_read_as_expected(void **state UNUSED)
 	objects_release(c.objects);
 }
 
+static const char details[] =
+	"{\"changes\":[\"pool workers: 3 nodes per zone, not 2\"],"
+	"\"requests\":[{\"method\":\"POST\",\"url\":\"/projects/p/locations/us-central1/clusters\","
+	"\"body\":{\"cluster\":{\"name\":\"a\"}}}],"
+	"\"quotas\":[{\"metric\":\"CPUS\",\"where\":\"us-central1\",\"needed\":36,\"available\":72,"
+	"\"limit\":72,\"short\":false},"
+	"{\"metric\":\"SSD_TOTAL_GB\",\"where\":\"us-central1\",\"needed\":900,\"available\":480.5,"
+	"\"limit\":500,\"short\":true},"
+	"{\"metric\":\"C4_CPUS\",\"where\":\"us-central1\",\"needed\":4,\"available\":null,"
+	"\"limit\":null,\"short\":false}],"
+	"\"warnings\":[\"something is not known\"],"
+	"\"problems\":[{\"code\":\"denied\",\"text\":\"me lacks 1 permission\",\"hint\":\"grant it\","
+	"\"lines\":[\"missing: one\"]},"
+	"{\"code\":\"quota\",\"text\":\"not enough quota\",\"hint\":\"ask for more\"}]}";
+
+/* What a provider adds is shown, and its first problem is the error. */
+static void a_provider_s_details_are_part_of_the_plan(void **state UNUSED)
+{
+	static const char text[] =
+		"apiVersion: prestoctl/v1\nkind: Environment\nname: a\ncluster: {provider: local}\n"
+		"presto: {metadata: {name: p}, spec: {worker: {count: 3}}}\n";
+	AUTO(buf_release) struct buf out = BUF_INIT(PLAN_MAX), more = BUF_INIT(1024);
+	AUTO(env_freep) struct env *v = NULL;
+	struct app a = {.detail = BUF_INIT(APP_DETAIL_MAX)};
+	struct step_ctx c = {.cluster = {.words = "GKE cluster a is absent"}};
+	autojson json_t *json = NULL, *good = json_object();
+	struct err e = ERR_INIT;
+
+	assert_ok(jx_parse(&c.cluster.details, details, strlen(details), "details", &e), &e);
+	assert_ok(env_parse(&v, text, strlen(text), "f", "/tmp", &more, &e), &e);
+	c.env = v;
+	objects_of(c.objects, v);
+	for (size_t i = 0; i < OBJ_COUNT; i++)
+		assert_ok(object_decide(&c.objects[i], (enum object_id)i, "a", &e), &e);
+	plan_text(&out, &c);
+	compare("with-problems", buf_str(&out));
+	json = plan_json(&c);
+	assert_string_equal(jx_str(json, "cluster.requests.0.body.cluster.name"), "a");
+	assert_string_equal(jx_str(json, "cluster.action"), "make");
+	assert_true(jx_bool(json, "cluster.quotas.1.short"));
+	assert_int_equal(jx_int(json, "changes"), 8);
+
+	assert_ok(plan_check(NULL, &a, &e), &e);
+	assert_ok(plan_check(good, &a, &e), &e);
+	assert_int_equal(plan_check(c.cluster.details, &a, &e), -1);
+	assert_string_equal(e.msg, "me lacks 1 permission");
+	assert_string_equal(e.hint, "grant it");
+	assert_string_equal(
+		buf_str(&a.detail),
+		"missing: one\nalso: not enough quota (ask for more)\n"
+		"quota              where                       needed      left     limit\n"
+		"SSD_TOTAL_GB       us-central1                    900     480.5       500"
+		"  short by 419.5\n\n");
+	assert_fails(-1, &e, ERR_DENIED);
+	buf_release(&a.detail);
+	json_decref(c.cluster.details);
+	objects_release(c.objects);
+}
+
+/* A reply can be as long as it likes. */
+static void details_that_do_not_fit_are_left_out(void **state UNUSED)
+{
+	static const char text[] =
+		"apiVersion: prestoctl/v1\nkind: Environment\nname: a\ncluster: {provider: local}\n"
+		"presto: {metadata: {name: p}, spec: {worker: {count: 3}}}\n";
+	AUTO(buf_release) struct buf out = BUF_INIT(PLAN_MAX), more = BUF_INIT(1024);
+	AUTO(env_freep) struct env *v = NULL;
+	struct step_ctx c = {.cluster = {.words = "x", .details = json_object()}};
+	json_t *warnings = json_array();
+	struct err e = ERR_INIT;
+
+	for (size_t i = 0; i < 3000; i++)
+		json_array_append_new(warnings,
+				      jx_strf("a warning of %s", "forty characters and some"));
+	json_object_set_new(c.cluster.details, "warnings", warnings);
+	assert_ok(env_parse(&v, text, strlen(text), "f", "/tmp", &more, &e), &e);
+	c.env = v;
+	objects_of(c.objects, v);
+	plan_text(&out, &c);
+	assert_in_range(out.len, PLAN_MAX / 2, PLAN_MAX);
+	json_decref(c.cluster.details);
+	objects_release(c.objects);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +401,8 @@ int main(void)
 		cmocka_unit_test(two_environments_do_not_rewrite_the_crd_in_turns),
 		cmocka_unit_test(versions_are_compared_as_numbers),
 		cmocka_unit_test(plans_read_as_expected),
+		cmocka_unit_test(a_provider_s_details_are_part_of_the_plan),
+		cmocka_unit_test(details_that_do_not_fit_are_left_out),
 	};
 
 	return RUN(tests);

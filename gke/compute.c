@@ -139,6 +139,25 @@ int compute_machine_get(struct compute_machine *out, struct gke *g, const char *
 	return 0;
 }
 
+int compute_target_size(int *out, struct gke *g, const char *url, struct err *e)
+{
+	const char *path = strstr(url, "/projects/");
+	autojson json_t *o = NULL;
+	json_int_t n;
+
+	/* Only the path: the host is the one that we were told, not one that a reply names. */
+	if (!path || !strstr(path, "/instanceGroupManagers/") || strpbrk(path, "?#% ") ||
+	    strstr(path, ".."))
+		return err_set(e, ERR_INVALID, "'%.100s' is not an instance group manager", url);
+	if (get(&o, g, path, e) < 0)
+		return -1;
+	n = jx_int(o, "targetSize");
+	if (n < 0 || n > 1000000)
+		return err_set(e, ERR_PROTOCOL, "an instance group of %lld nodes", (long long)n);
+	*out = (int)n;
+	return 0;
+}
+
 int compute_zones(json_t **out, struct gke *g, const char *project, const char *region,
 		  struct err *e)
 {

@@ -40,6 +40,11 @@ struct compute_machine {
 };
 int compute_machine_get(struct compute_machine *out, struct gke *g, const char *project,
 			const char *zone, const char *type, struct err *e) MUST_CHECK;
+/*
+ * compute_target_size - how many nodes an instance group manager shall have; @url as a node pool's instanceGroupUrls say
+ * it. A pool's initialNodeCount may tell of long ago, this is what was asked for last. ERR_INVALID: not such a URL.
+ */
+int compute_target_size(int *out, struct gke *g, const char *url, struct err *e) MUST_CHECK;
 /* compute_zones - names of a region's zones, an array of texts. */
 int compute_zones(json_t **out, struct gke *g, const char *project, const char *region,
 		  struct err *e) MUST_CHECK;

@@ -7,10 +7,13 @@
 
 struct options {
 	const char *file;
+	bool adopt;
 };
 
 static const struct opt opts[] = {
 	TARGET_FILE_OPT(struct options),
+	{"adopt", 0, OPT_FLAG, offsetof(struct options, adopt), NULL,
+	 "take over a cluster with this environment's label that nothing here remembers", NULL},
 	{0},
 };
 
@@ -57,12 +60,13 @@ static void summary(const struct step_ctx *c)
 		  c->presto.worker_count == 1 ? "" : "s", took, v->name, v->name, v->name, v->name);
 }
 
-static int up(struct app *a, struct target *t, struct err *e)
+static int up(struct app *a, struct target *t, bool adopt, struct err *e)
 {
 	struct step_ctx c;
 	int failed;
 
 	step_ctx_init(&c, a, t->env, &t->state);
+	c.pc.adopt = adopt;
 	failed = remember(t, e) < 0 || steps_run(&c, e) < 0;
 	if (!failed)
 		summary(&c);
@@ -89,7 +93,7 @@ static int run(struct app *a, int argc, char **argv, struct err *e)
 	}
 	if (app_start(a, e) < 0)
 		return -1;
-	failed = target_open(&t, a, o.file, NULL, true, e) < 0 || up(a, &t, e) < 0;
+	failed = target_open(&t, a, o.file, NULL, true, e) < 0 || up(a, &t, o.adopt, e) < 0;
 	target_close(&t);
 	return failed ? -1 : 0;
 }

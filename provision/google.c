@@ -52,6 +52,7 @@ void google_free(struct google *g)
 	gke_free(g->gke);
 	auth_free(g->auth);
 	free(g->ca_pem);
+	json_decref(g->seen);
 	free(g);
 }
 

@@ -14,6 +14,7 @@ struct google {
 	struct gke_env env;
 	char *ca_pem;   /* the CA that gcloud's settings name, or NULL */
 	bool from_file; /* the credential was named by the environment file */
+	json_t *seen;   /* the cluster that was looked at last, owned (gke_cluster_seen) */
 };
 
 /*

@@ -10,7 +10,8 @@
 #include "base/version.h"
 #include "k8s/obj.h"
 
-static const struct provider *const providers[] = {&provider_local, &provider_existing};
+static const struct provider *const providers[] = {&provider_local, &provider_existing,
+						   &provider_gke};
 
 const struct provider *provider_find(const char *name)
 {

@@ -1,0 +1,199 @@
+/*
+ * provider_gke.c - a cluster of Google Kubernetes Engine, through the REST APIs alone. Making and changing it is
+ * gke_ensure.c, removing it gke_remove.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/version.h"
+#include "provision/gke_ensure.h"
+#include "provision/gke_preflight.h"
+
+static int count_nodes(const json_t *cluster)
+{
+	return (int)jx_int(cluster, "currentNodeCount");
+}
+
+static void describe(char words[200], const struct gke_cluster *k)
+{
+	int n = count_nodes(k->live);
+
+	snprintf(words, 200, "%.40s in %.40s, Kubernetes %.40s, %d node%s", k->name, k->location,
+		 jx_str_or(k->live, "currentMasterVersion", "?"), n, n == 1 ? "" : "s");
+}
+
+/* --- what a plan shows --------------------------------------------------------------------------- */
+
+static void plan_make(struct gke_cluster *k, struct cluster_facts *out, const json_t *report)
+{
+	const char *location = k->location
+				       ? k->location
+				       : json_string_value(json_array_get(k->spec.locations, 0));
+	const struct gke_ref ref = {k->project, location, k->name};
+	autojson json_t *cluster = gke_spec_body(&k->spec, location, NULL, clock_wall());
+	autofree char *url = xasprintf("%s/projects/%s/locations/%s/clusters",
+				       gke_base(k->google->gke, GKE_CONTAINER), k->project,
+				       location);
+
+	out->details = json_object();
+	jx_set(out->details, "requests",
+	       json_pack("[{s:s, s:s, s:o}]", "method", "POST", "url", url, "body",
+			 container_create_body(&ref, cluster)));
+	gke_preflight_details(out->details, report);
+	snprintf(out->words, sizeof(out->words), "%.40s in %.40s of project %.40s", k->name,
+		 location, k->project);
+}
+
+static int plan_absent(struct gke_cluster *k, struct cluster_facts *out, struct err *e)
+{
+	struct presto presto;
+	struct gke_preflight p = {
+		.gke = k->google->gke, .spec = &k->spec, .project = k->project, .presto = &presto};
+	autojson json_t *report = NULL;
+
+	p.location = k->location ? k->location
+				 : json_string_value(json_array_get(k->spec.locations, 0));
+	if (presto_decode(&presto, k->c->env->presto, e) < 0 ||
+	    gke_preflight_look(&report, &p, e) < 0)
+		return -1;
+	plan_make(k, out, report);
+	return 0;
+}
+
+static int take_differences(struct gke_cluster *k, struct cluster_facts *out, struct err *e)
+{
+	struct gke_ref ref = gke_cluster_ref(k);
+	const char *base = gke_base(k->google->gke, GKE_CONTAINER);
+	struct gke_changes all = {0};
+	json_t *changes, *requests;
+
+	if (gke_differences(&all, k, e) < 0)
+		return -1;
+	out->changes = all.n > 0;
+	if (out->changes) {
+		changes = json_array();
+		requests = json_array();
+		for (size_t i = 0; i < all.n; i++) {
+			json_t *one = gke_change_request(&all.v[i], &ref);
+
+			json_object_set_new(one, "url",
+					    jx_strf("%s%s", base, jx_str_or(one, "url", "")));
+			json_array_append_new(changes, jx_strf("%s", all.v[i].what));
+			json_array_append_new(requests, one);
+		}
+		out->details = json_pack("{s:o, s:o}", "changes", changes, "requests", requests);
+	}
+	gke_changes_release(&all);
+	return 0;
+}
+
+/* --- the provider -------------------------------------------------------------------------------- */
+
+/* Without the lock nothing is going to be written: that is a plan. */
+static bool only_looking(const struct gke_cluster *k)
+{
+	return k->c->state->lock < 0;
+}
+
+static int observe_live(struct gke_cluster *k, struct cluster_facts *out, struct err *e)
+{
+	enum gke_whose whose = gke_cluster_whose(k);
+
+	if (k->c->removing && whose == GKE_WHOSE_OTHERS) {
+		snprintf(out->words, sizeof(out->words),
+			 "the cluster %.40s in %.40s is not of this environment, and is left alone",
+			 k->name, k->location);
+		return 0;
+	}
+	/* A plan shows what is, also where taking over comes first. */
+	if (!(only_looking(k) && whose == GKE_WHOSE_LOST) && gke_claim(k, e) < 0)
+		return -1;
+	out->exists = true;
+	out->ready = gke_usable(k);
+	describe(out->words, k);
+	if (!out->ready)
+		snprintf(out->words, sizeof(out->words), "%.40s in %.40s is %.40s", k->name,
+			 k->location, jx_str_or(k->live, "status", "in no known state"));
+	if (out->ready && k->has_spec && !k->c->removing)
+		return take_differences(k, out, e);
+	return 0;
+}
+
+static int observe(struct cluster_facts *out, struct provider_ctx *c, struct err *e)
+{
+	AUTO(gke_cluster_release) struct gke_cluster k = {0};
+
+	*out = (struct cluster_facts){0};
+	if (gke_cluster_open(&k, c, e) < 0 || gke_cluster_look(&k, e) < 0)
+		return -1;
+	if (k.live)
+		return observe_live(&k, out, e);
+	snprintf(out->words, sizeof(out->words), "there is no cluster %.40s in project %.40s",
+		 k.name, k.project);
+	return only_looking(&k) && k.has_spec && !c->removing ? plan_absent(&k, out, e) : 0;
+}
+
+static int ensure(struct provider_ctx *c, char words[200], struct err *e)
+{
+	AUTO(gke_cluster_release) struct gke_cluster k = {0};
+
+	if (gke_cluster_open(&k, c, e) < 0)
+		return -1;
+	return gke_ensure(&k, words, e);
+}
+
+static void on_retry(const struct err *e, ns_t wait UNUSED, void *arg)
+{
+	struct app *a = arg;
+
+	progress_say(a->progress, "asking again: %s", e->msg);
+}
+
+static int connect_to(struct k8s **out, struct gke_cluster *k, struct err *e)
+{
+	AUTO(gke_access_release) struct gke_access at = {0};
+	autofree char *agent = xasprintf("prestoctl/%s", version_text);
+	const struct k8s_opts opts = {.user_agent = agent, .on_retry = on_retry, .arg = k->c->app};
+	struct k8s_config config = K8S_CONFIG_INIT;
+	AUTO(k8s_freep) struct k8s *client = NULL;
+
+	if (container_access(&at, k->live, k->way, e) < 0)
+		return err_wrap(e, "cluster %s", k->name);
+	config.server = TAKE(at.server);
+	config.ca_pem = TAKE(at.ca_pem);
+	config.ns = xstrdup("default");
+	config.token_fn = auth_token;
+	config.token_arg = k->google->auth;
+	if (k8s_new(&client, k->c->app->loop, &config, &opts, e) < 0)
+		return -1;
+	if (k->c->state->lock >= 0 &&
+	    state_set(k->c->state, "server", json_string(k8s_config_of(client)->server), e) < 0)
+		return -1;
+	*out = TAKE(client);
+	return 0;
+}
+
+static int access_cluster(struct k8s **out, struct provider_ctx *c, struct err *e)
+{
+	AUTO(gke_cluster_release) struct gke_cluster k = {0};
+
+	if (gke_cluster_open(&k, c, e) < 0 ||
+	    (!gke_cluster_seen(&k) && gke_cluster_look(&k, e) < 0))
+		return -1;
+	if (!k.live) {
+		err_set(e, ERR_NOT_FOUND, "there is no cluster %s in project %s", k.name,
+			k.project);
+		return err_hint(e, "prestoctl up -f FILE makes it");
+	}
+	if (gke_cluster_whose(&k) == GKE_WHOSE_OTHERS)
+		return gke_claim(&k, e);
+	return connect_to(out, &k, e);
+}
+
+const struct provider provider_gke = {
+	.name = "gke",
+	.observe = observe,
+	.ensure = ensure,
+	.access = access_cluster,
+};

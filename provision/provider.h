@@ -17,6 +17,7 @@ struct provider_ctx {
 	bool adopt; /* --adopt: take over a cluster of this environment that our state knows nothing of */
 	bool removing;                    /* for `down`: what is not ours is as good as absent */
 	struct provider_removal *removal; /* during `down` and `gc`, else NULL */
+	char away[160]; /* set by access(): what to look at when the API server does not answer */
 };
 
 /* How a cluster is removed, and what came of it. For providers whose clusters leave things behind. */

@@ -150,6 +150,24 @@ static void on_retry(const struct err *e, ns_t wait UNUSED, void *arg)
 	progress_say(a->progress, "asking again: %s", e->msg);
 }
 
+/* An endpoint that drops packets tells nothing by itself: what the cluster says about who may reach it does. */
+static void say_away(struct gke_cluster *k)
+{
+	const json_t *ips = jx_path(k->live, "controlPlaneEndpointsConfig.ipEndpointsConfig");
+	char *away = k->c->away;
+
+	if (k->way == GKE_WAY_PRIVATE || (ips && !jx_bool(ips, "enablePublicEndpoint")) ||
+	    jx_bool(k->live, "privateClusterConfig.enablePrivateEndpoint"))
+		snprintf(away, sizeof(k->c->away),
+			 "its private endpoint is reached from its own network only");
+	else if (jx_bool(ips, "authorizedNetworksConfig.enabled") ||
+		 jx_bool(k->live, "masterAuthorizedNetworksConfig.enabled"))
+		snprintf(away, sizeof(k->c->away),
+			 "is this machine in cluster.gke.authorizedNetworks?");
+	else
+		snprintf(away, sizeof(k->c->away), "do firewalls let you reach it?");
+}
+
 static int connect_to(struct k8s **out, struct gke_cluster *k, struct err *e)
 {
 	AUTO(gke_access_release) struct gke_access at = {0};
@@ -158,6 +176,7 @@ static int connect_to(struct k8s **out, struct gke_cluster *k, struct err *e)
 	struct k8s_config config = K8S_CONFIG_INIT;
 	AUTO(k8s_freep) struct k8s *client = NULL;
 
+	say_away(k);
 	if (container_access(&at, k->live, k->way, e) < 0)
 		return err_wrap(e, "cluster %s", k->name);
 	config.server = TAKE(at.server);

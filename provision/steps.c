@@ -155,6 +155,8 @@ static int give_up(struct step_ctx *c, bool retried, struct err *e)
 			last);
 		c->missing[0] = '\0';
 	}
+	if (away || e->code == ERR_UNAVAILABLE)
+		err_hint(e, "%s", c->pc.away);
 	progress_end(c->app->progress, false, "%s", e->msg);
 	return -1;
 }
@@ -170,7 +172,8 @@ static int step_run(struct step_ctx *c, struct err *e)
 		if (!worth_another_try(c, e))
 			return give_up(c, retried, e);
 		retried = true;
-		progress_say(p, "the API server does not answer, asking again: %s", e->msg);
+		progress_say(p, "the API server does not answer, asking again: %s%s%s%s", e->msg,
+			     *c->pc.away ? " (" : "", c->pc.away, *c->pc.away ? ")" : "");
 		snprintf(c->missing, sizeof(c->missing), API_AWAY "%.300s", e->msg);
 		err_clear(e);
 		if (loop_sleep(c->app->loop, AGAIN_AFTER, e) < 0)

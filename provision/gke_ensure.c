@@ -207,8 +207,8 @@ static int check_first(struct gke_cluster *k, struct err *e)
 }
 
 /*
- * One POST. A reply that got lost, or "there is one already", is no answer: the next look tells whose it is, and only
- * when there is none the same is asked for again.
+ * One POST. A reply that got lost, one of a front end that failed, or "there is one already", is no answer: the next
+ * look tells whose it is, and only when there is none the same is asked for again.
  */
 static int post(struct making *m, struct gke_error *why, struct err *e)
 {
@@ -228,7 +228,8 @@ static int post(struct making *m, struct gke_error *why, struct err *e)
 		m->fresh = true;
 		return set_gke(k, "op", op.name, e);
 	}
-	if ((!why->lost && why->cause != GKE_CAUSE_EXISTS) || m->posts >= POSTS_MAX)
+	if ((!why->lost && why->cause != GKE_CAUSE_EXISTS && why->cause != GKE_CAUSE_TRANSIENT) ||
+	    m->posts >= POSTS_MAX)
 		return err_wrap(e, "cluster %s in %s", k->name, k->location);
 	progress_say(app_of(k)->progress, "%s; looking whether it was made", e->msg);
 	err_clear(e);
@@ -419,6 +420,8 @@ static int ask_change(struct gke_op *op, struct gke_cluster *k, const struct gke
 		return container_label(op, g, &ref, c->body, w, e);
 	case GKE_CHANGE_CLUSTER:
 		return container_update(op, g, &ref, c->body, w, e);
+	case GKE_CHANGE_CLUSTER_SET:
+		return container_set(op, g, &ref, c->verb, c->member, c->body, w, e);
 	case GKE_CHANGE_POOL_MAKE:
 		return container_pool_create(op, g, &ref, c->body, w, e);
 	case GKE_CHANGE_POOL_DROP:

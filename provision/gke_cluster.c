@@ -219,7 +219,8 @@ static void on_progress(const struct gke_op_status *s, ns_t elapsed UNUSED, void
 	char what[64], step[96], share[16] = "";
 
 	lower_words(what, sizeof(what), s->type);
-	lower_words(step, sizeof(step), s->step);
+	lower_words(step, sizeof(step),
+		    starts_with(s->step, "CLUSTER_") ? s->step + strlen("CLUSTER_") : s->step);
 	if (s->progress >= 0)
 		snprintf(share, sizeof(share), ", %.0f %%", s->progress * 100);
 	progress_say(a->progress, "Google: %s%s%s%s%s", what,

@@ -144,19 +144,19 @@ static int look_and_do(struct step_ctx *c, struct err *e)
 /* What an API server that stayed away comes to, when it was asked until the end. */
 static int give_up(struct step_ctx *c, bool retried, struct err *e)
 {
-	bool away = e->code == ERR_TIMEOUT && starts_with(c->missing, API_AWAY);
+	bool waited = e->code == ERR_TIMEOUT && starts_with(c->missing, API_AWAY);
+	bool away = retried && (e->code == ERR_UNAVAILABLE || waited);
 	char last[300];
 
-	if (retried && (e->code == ERR_UNAVAILABLE || away)) {
+	if (away) {
 		snprintf(last, sizeof(last), "%.290s",
-			 away ? c->missing + strlen(API_AWAY) : e->msg);
+			 waited ? c->missing + strlen(API_AWAY) : e->msg);
 		err_clear(e);
 		err_set(e, ERR_TIMEOUT, "the API server did not answer until the time was up: %s",
 			last);
+		err_hint(e, "%s", c->pc.away);
 		c->missing[0] = '\0';
 	}
-	if (away || e->code == ERR_UNAVAILABLE)
-		err_hint(e, "%s", c->pc.away);
 	progress_end(c->app->progress, false, "%s", e->msg);
 	return -1;
 }

@@ -244,9 +244,10 @@ static int look_at_version(struct look *l, struct err *e)
 	if (l->container_off || l->lost || !l->may.cluster)
 		return 0;
 	if (container_server_config(&server, p->gke, p->project, p->location, e) < 0) {
-		if (e->code == ERR_UNAVAILABLE || e->code == ERR_TIMEOUT || is_final(e))
-			return err_wrap(e, "asking what %s offers", p->location);
 		/* A location that is none is answered like one that is forbidden. */
+		if (is_final(e) ||
+		    (e->code != ERR_DENIED && e->code != ERR_NOT_FOUND && e->code != ERR_INVALID))
+			return err_wrap(e, "asking what %s offers", p->location);
 		problem_of(l, e);
 		l->lost = true;
 		return 0;

@@ -7,7 +7,7 @@
  *	{"version": RESOLVED or absent, "zones": [ZONE...],
  *	 "quotas": [{"metric","where","needed","available","limit","short": BOOL}...],  (available and limit null: not known)
  *	 "warnings": [TEXT...],
- *	 "problems": [{"code","text","hint"}...]}                                       (code: err_name)
+ *	 "problems": [{"code","text","hint","lines":[TEXT...]}...]}  (code: err_name; hint, lines may be absent)
  */
 #ifndef PROVISION_GKE_PREFLIGHT_H
 #define PROVISION_GKE_PREFLIGHT_H
@@ -26,8 +26,8 @@ struct gke_preflight {
 
 /*
  * gke_preflight_look - asks, and collects all that is wrong in *report (owned). What cannot be found out (no right to
- * ask, an API that does not answer) is a warning. Fails only when nothing would work: ERR_DENIED with http 401,
- * ERR_UNAVAILABLE of the container API, ERR_CANCELLED, ERR_TIMEOUT.
+ * ask, an API that does not answer) is a warning. Fails only when nothing would work: ERR_DENIED that is
+ * about the credential, ERR_UNAVAILABLE and the like of the container API, ERR_TIMEOUT, ERR_CANCELLED.
  */
 int gke_preflight_look(json_t **report, const struct gke_preflight *p, struct err *e) MUST_CHECK;
 /*

@@ -123,7 +123,10 @@ static void problems_of(struct buf *out, const json_t *list)
 static void details_of(struct buf *out, const json_t *details)
 {
 	const json_t *quotas = jx_get(details, "quotas");
+	const char *version = jx_str(details, "version");
 
+	if (version)
+		add(out, "\nKubernetes %s\n", version);
 	list_of(out, "changes of the cluster", jx_get(details, "changes"));
 	requests_of(out, jx_get(details, "requests"));
 	if (json_array_size(quotas)) {

@@ -42,8 +42,8 @@ struct cluster_facts {
 	/*
 	 * What a plan shows beyond the words, or NULL: {"changes":[TEXT...], "requests":[{"method","url","body"}...],
 	 * "quotas":[{"metric","where","needed","available","limit","short"}...], "warnings":[TEXT...],
-	 * "problems":[{"code","text","hint","lines":[TEXT...]}...]}, each may be absent; with problems ensure() would fail.
-	 * Owned: whoever observes releases it with json_decref.
+	 * "problems":[{"code","text","hint","lines":[TEXT...]}...]}, each may be absent, as may
+	 * "version": TEXT, of Kubernetes; with problems ensure() would fail. Owned: whoever observes releases it with json_decref.
 	 */
 	json_t *details;
 };

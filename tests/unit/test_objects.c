@@ -303,7 +303,7 @@ static void plans_read_as_expected(void **state UNUSED)
 }
 
 static const char details[] =
-	"{\"changes\":[\"pool workers: 3 nodes per zone, not 2\"],"
+	"{\"version\":\"1.32.4-gke.1415000\",\"changes\":[\"pool workers: 3 nodes per zone, not 2\"],"
 	"\"requests\":[{\"method\":\"POST\",\"url\":\"/projects/p/locations/us-central1/clusters\","
 	"\"body\":{\"cluster\":{\"name\":\"a\"}}}],"
 	"\"quotas\":[{\"metric\":\"CPUS\",\"where\":\"us-central1\",\"needed\":36,\"available\":72,"

@@ -18,7 +18,7 @@ struct compute_quotas {
 	struct compute_quota *v;
 	size_t n;
 	json_t *zones; /* names of the region's zones, which the same reply tells; owned */
-	bool unknown; /* Google could not tell all of them now: what is not here is not known */
+	bool unknown;  /* Google could not tell all of them now: what is not here is not known */
 };
 
 /* compute_quotas_get - of the project and of one region. */

@@ -63,7 +63,9 @@ static int write_intent(struct gke_cluster *k, struct err *e)
 		json_object_set_new(gke, "credentials", json_string(k->spec.credentials));
 	if (k->spec.impersonate)
 		json_object_set_new(gke, "impersonate", json_string(k->spec.impersonate));
-	if (state_set(k->c->state, "gke", gke, e) < 0)
+	/* Its labels are the mark; Autopilot lets nobody write into kube-system. */
+	if (state_set(k->c->state, "gke", gke, e) < 0 ||
+	    state_set(k->c->state, "made.marked", json_true(), e) < 0)
 		return -1;
 	return state_set(k->c->state, "made.cluster", json_true(), e);
 }

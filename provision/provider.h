@@ -38,6 +38,7 @@ struct cluster_facts {
 	bool ready;      /* access() will work now */
 	bool exists;     /* something of it is there, perhaps not running */
 	bool changes;    /* it is there, and ensure() would change it */
+	bool elastic;    /* nodes come as pods need them: those of now say little about room */
 	char words[200]; /* "local cluster default, 2 nodes", for people */
 	/*
 	 * What a plan shows beyond the words, or NULL: {"changes":[TEXT...], "requests":[{"method","url","body"}...],

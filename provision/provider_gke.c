@@ -120,6 +120,16 @@ static int observe_live(struct gke_cluster *k, struct cluster_facts *out, struct
 	return 0;
 }
 
+static bool adds_nodes(const struct gke_spec *s)
+{
+	const json_t *pools = jx_get(s->section, "nodePools");
+	bool any = s->autopilot;
+
+	for (size_t i = 0; i < json_array_size(pools); i++)
+		any = any || jx_get(json_array_get(pools, i), "autoscaling");
+	return any;
+}
+
 static int observe(struct cluster_facts *out, struct provider_ctx *c, struct err *e)
 {
 	AUTO(gke_cluster_release) struct gke_cluster k = {0};
@@ -127,6 +137,7 @@ static int observe(struct cluster_facts *out, struct provider_ctx *c, struct err
 	*out = (struct cluster_facts){0};
 	if (gke_cluster_open(&k, c, e) < 0 || gke_cluster_look(&k, e) < 0)
 		return -1;
+	out->elastic = k.has_spec && adds_nodes(&k.spec);
 	if (k.live)
 		return observe_live(&k, out, e);
 	snprintf(out->words, sizeof(out->words), "there is no cluster %.40s in project %.40s",

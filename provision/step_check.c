@@ -14,6 +14,7 @@ int step_room_run(struct step_ctx *c, struct err *e)
 {
 	autojson json_t *nodes = NULL, *pods = NULL;
 	const struct k8s_list_opts all = {0};
+	enum room_answer room;
 	char words[400];
 
 	if (k8s_list(&nodes, c->k, &K8S_NODE, NULL, &all, e) < 0 ||
@@ -24,8 +25,13 @@ int step_room_run(struct step_ctx *c, struct err *e)
 		step_say(c, "not looked at: nodes or pods may not be listed");
 		return 0;
 	}
-	switch (room_look(&c->presto, nodes, pods,
-			  jx_str(c->objects[OBJ_PRESTO].live, "status.name"), words)) {
+	room = room_look(&c->presto, nodes, pods,
+			 jx_str(c->objects[OBJ_PRESTO].live, "status.name"), words);
+	if (room != ROOM_FITS && c->cluster.elastic) {
+		step_say(c, "nodes are added for the pods");
+		return 0;
+	}
+	switch (room) {
 	case ROOM_NEVER:
 		err_set(e, ERR_QUOTA, "no node can ever take the pods: %s", words);
 		return err_hint(

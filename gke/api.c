@@ -163,6 +163,17 @@ static bool may_repeat(struct sending *s, const struct err *e, ns_t *wait)
 	return clock_mono() - s->start + *wait < s->g->retry_for;
 }
 
+/* Done, says the status, but not what: what a request that is sent once has come to is not known then. */
+static int unreadable(struct sending *s, const struct http_resp *r, const char *why, struct err *e)
+{
+	const char *text = buf_str(&r->body);
+
+	s->why.lost = !is_free(s->q);
+	text += strspn(text, " \t\r\n");
+	err_set(e, ERR_PROTOCOL, "%s", *text == '<' ? "the answer is a web page" : why);
+	return *text == '<' ? err_hint(e, "is there a proxy or a login page before Google?") : -1;
+}
+
 /* A reply that is not 2xx as an error; 2xx is parsed. */
 static int take_reply(json_t **out, struct sending *s, const struct http_resp *r, struct err *e)
 {
@@ -171,17 +182,19 @@ static int take_reply(json_t **out, struct sending *s, const struct http_resp *r
 	if (r->status / 100 == 2) {
 		if (!out)
 			return 0;
-		if (!r->body.len) {
+		if (r->status == 204) {
 			*out = json_object();
 			return 0;
 		}
+		if (!r->body.len)
+			return unreadable(s, r, "the answer is empty", e);
 		if (jx_parse(out, r->body.data, r->body.len, "reply", &bad) < 0)
-			return err_set(e, ERR_PROTOCOL, "%s", bad.msg);
+			return unreadable(s, r, bad.msg, e);
 		if (json_is_object(*out))
 			return 0;
 		json_decref(*out);
 		*out = NULL;
-		return err_set(e, ERR_PROTOCOL, "the reply is not a JSON object");
+		return unreadable(s, r, "the reply is not a JSON object", e);
 	}
 	gke_error_decode(&s->why, r->status, buf_str(&r->body), r->body.len);
 	if (r->retry_after > s->why.retry_delay)

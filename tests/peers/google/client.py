@@ -105,6 +105,10 @@ class Google:
     def fault(self, **rule):
         return self.control("POST", "faults", rule)["ids"][0]
 
+    def unfault(self, number):
+        """Takes one rule back. How often it has hit."""
+        return self.control("DELETE", "faults", {"ids": [number]})["faults"][0]["hits"]
+
     def plan(self, **plan):
         self.control("POST", "plans", plan)
 

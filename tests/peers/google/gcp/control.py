@@ -98,9 +98,24 @@ def reset(world, _request):
     return {}
 
 
+def remove_project(world, request):
+    """Nothing exists in one project any more."""
+    name = request.json["project"]
+    world.projects[name] = type(world.projects[name])(name, world.config["projects"][name])
+    return {}
+
+
 def set_config(world, request):
     world.reconfigure(request.json)
     return {}
+
+
+def remove_faults(world, request):
+    """All of them, or only those of {"ids": [...]}, whose counters are the answer."""
+    wanted = request.json.get("ids") if request.data else [r["id"] for r in world.faults.rules]
+    gone = [r for r in world.faults.rules if r["id"] in wanted]
+    world.faults.rules[:] = [r for r in world.faults.rules if r["id"] not in wanted]
+    return {"faults": faults.dump(gone)}
 
 
 def add_plans(world, request):
@@ -115,7 +130,7 @@ ACTIONS = {
     ("DELETE", "requests"): lambda w, _r: w.log.clear() or {},
     ("GET", "faults"): lambda w, _r: {"faults": faults.dump(w.faults.rules)},
     ("POST", "faults"): lambda w, r: {"ids": w.faults.add(body_list(r))},
-    ("DELETE", "faults"): lambda w, _r: w.faults.rules.clear() or {},
+    ("DELETE", "faults"): remove_faults,
     ("GET", "plans"): lambda w, _r: {"plans": w.plans},
     ("POST", "plans"): add_plans,
     ("DELETE", "plans"): lambda w, _r: w.plans.clear() or {},
@@ -125,6 +140,7 @@ ACTIONS = {
     ("POST", "clock"): clock,
     ("POST", "workloads"): add_workload,
     ("DELETE", "workloads"): remove_workload,
+    ("DELETE", "project"): remove_project,
     ("POST", "objects"): objects,
     ("POST", "tokens"): tokens,
     ("POST", "expire"): expire,

@@ -198,6 +198,7 @@ static int check_first(struct gke_cluster *k, struct err *e)
 				  .location = k->location,
 				  .presto = &presto};
 	autojson json_t *report = NULL;
+	const json_t *warnings;
 
 	if (presto_decode(&presto, k->c->env->presto, e) < 0)
 		return -1;
@@ -205,6 +206,10 @@ static int check_first(struct gke_cluster *k, struct err *e)
 		     k->location);
 	if (gke_preflight_look(&report, &p, e) < 0)
 		return -1;
+	warnings = jx_get(report, "warnings");
+	for (size_t i = 0; i < json_array_size(warnings); i++)
+		progress_warn(app_of(k)->progress, "%s",
+			      json_string_value(json_array_get(warnings, i)));
 	return gke_preflight_check(report, app_of(k), e);
 }
 

@@ -88,35 +88,79 @@ static int sync_folder(const char *folder, struct err *e)
 	return 0;
 }
 
+/* @like: whose it shall be; NULL: ours. *errnum: what kept the file from being replaced; then nothing has changed. */
+static bool write_beside(const char *path, const void *bytes, size_t len, mode_t mode,
+			 const struct stat *like, int *errnum)
+{
+	autofree char *temp = xasprintf("%s.XXXXXX", path);
+	int fd = mkostemp(temp, O_CLOEXEC);
+
+	*errnum = errno;
+	if (fd < 0)
+		return false;
+	/* Owner and mode first: the content is never readable to more than it should be. */
+	bool good = (!like || fchown(fd, like->st_uid, like->st_gid) == 0) &&
+		    fchmod(fd, mode) == 0 && write_all(fd, bytes, len) == 0 && fsync(fd) == 0;
+	*errnum = errno;
+	if (close(fd) < 0 && good) {
+		good = false;
+		*errnum = errno;
+	}
+	if (good && rename(temp, path) < 0) {
+		good = false;
+		*errnum = errno;
+	}
+	if (!good)
+		(void)unlink(temp);
+	return good;
+}
+
 int file_write_atomic(const char *path, const void *bytes, size_t len, mode_t mode, struct err *e)
 {
 	autofree char *folder = path_dir(path);
-	autofree char *temp = xasprintf("%s.XXXXXX", path);
 	struct stat st;
+	int errnum;
 
 	/* A rename would put a plain file in the place of /dev/full or /dev/stdout, for everybody. */
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return err_set(e, ERR_EXISTS, "%s: is not a file", path);
-	int fd = mkostemp(temp, O_CLOEXEC);
-
-	if (fd < 0)
-		return fail(e, path, errno);
-	/* The mode first: the content is never readable to more than it should be. */
-	bool good = fchmod(fd, mode) == 0 && write_all(fd, bytes, len) == 0 && fsync(fd) == 0;
-	int errnum = errno;
-	if (close(fd) < 0 && good) {
-		good = false;
-		errnum = errno;
-	}
-	if (good && rename(temp, path) < 0) {
-		good = false;
-		errnum = errno;
-	}
-	if (!good) {
-		(void)unlink(temp);
+	if (!write_beside(path, bytes, len, mode, NULL, &errnum))
 		return fail(e, path, errnum);
-	}
 	return sync_folder(folder, e);
+}
+
+static int write_in_place(const char *path, const void *bytes, size_t len, struct err *e)
+{
+	AUTO(closep) int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	if (fd < 0 || write_all(fd, bytes, len) < 0 || fsync(fd) < 0)
+		return fail(e, path, errno);
+	return 0;
+}
+
+int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, struct err *e)
+{
+	autofree char *target = realpath(path, NULL), *folder = NULL;
+	struct stat st;
+	int errnum;
+
+	if (!target && lstat(path, &st) == 0)
+		return err_set(e, ERR_NOT_FOUND, "%s: is a link that leads nowhere", path);
+	if (!target)
+		return file_write_atomic(path, bytes, len, mode, e);
+	if (stat(target, &st) < 0)
+		return fail(e, path, errno);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_EXISTS, "%s: is not a file", path);
+	if (!(st.st_mode & S_IWUSR) || access(target, W_OK) < 0)
+		return fail(e, path, EACCES);
+	if (st.st_nlink > 1)
+		return write_in_place(target, bytes, len, e);
+	folder = path_dir(target);
+	if (write_beside(target, bytes, len, st.st_mode & 07777, geteuid() == 0 ? &st : NULL,
+			 &errnum))
+		return sync_folder(folder, e);
+	return errnum == EBUSY ? write_in_place(target, bytes, len, e) : fail(e, path, errnum);
 }
 
 static int make_folder(const char *path, mode_t mode, struct err *e)

@@ -23,6 +23,13 @@ int file_read_fd(char **out, size_t *len, int fd, const char *name, size_t max,
  */
 int file_write_atomic(const char *path, const void *bytes, size_t len, mode_t mode,
 		      struct err *e) MUST_CHECK;
+/*
+ * file_replace - the same for a file that people have: a link is followed; mode and, for root, owner stay (@mode is for a
+ * new one). Where a rename would break something (hard links, a file mounted on its own) it is written in place. ERR_DENIED
+ * when its owner has made it read-only; ERR_NOT_FOUND when a link leads nowhere.
+ */
+int file_replace(const char *path, const void *bytes, size_t len, mode_t mode,
+		 struct err *e) MUST_CHECK;
 /* file_mkdirs - like mkdir -p; new folders get the mode. */
 int file_mkdirs(const char *path, mode_t mode, struct err *e) MUST_CHECK;
 /*

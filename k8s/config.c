@@ -8,7 +8,7 @@
 #include "base/base64.h"
 #include "base/file.h"
 #include "base/yaml.h"
-#include "k8s/kubeconfig.h"
+#include "k8s/kubeconfig_edit.h"
 
 #define SERVICE_ACCOUNT "/var/run/secrets/kubernetes.io/serviceaccount"
 #define MAX_SMALL       (1u << 20)
@@ -146,6 +146,12 @@ static json_t *user_json(const struct k8s_config *c)
 	if (c->exec)
 		json_object_set(o, "exec", c->exec);
 	return o;
+}
+
+void kubeconfig_parts(json_t **cluster, json_t **user, const struct k8s_config *c)
+{
+	*cluster = cluster_json(c);
+	*user = user_json(c);
 }
 
 static json_t *named(const char *name, const char *key, json_t *body)

@@ -150,7 +150,9 @@ static void fish_options(struct buf *b, const char *command, const struct opt *o
 		buf_fit(b, " -l %s", opts->name);
 		if (opts->letter)
 			buf_fit(b, " -s %c", opts->letter);
-		if (opts->type != OPT_FLAG)
+		if (opts->type == OPT_MAYBE)
+			buf_fit(b, " -F");
+		else if (opts->type != OPT_FLAG)
 			buf_fit(b, streq(opts->arg, "FILE") ? " -r -F" : " -x");
 		if (opts->type == OPT_CHOICE) {
 			buf_fit(b, " -a '");

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "provision/commands.h"
 #include "provision/down.h"
+#include "provision/kubectl.h"
 
 struct options {
 	const char *file;
@@ -107,6 +108,27 @@ static int destroy(struct down *d, struct err *e)
 	return 0;
 }
 
+/* What kubectl was told of it: as a kubeconfig can be anywhere and anything, this ends no removal. */
+static void forget_kubectl(struct down *d)
+{
+	autojson json_t *removed = NULL;
+	struct err bad = ERR_INIT;
+
+	if (kubectl_remove(&removed, d->app, &d->t->state, &bad) < 0)
+		progress_warn(d->app->progress, "%s", bad.msg);
+	for (size_t i = 0; i < json_array_size(removed); i++) {
+		const json_t *one = json_array_get(removed, i);
+		const char *name = jx_str_or(one, "context", ""),
+			   *file = jx_str_or(one, "file", "");
+
+		if (jx_int(one, "stays"))
+			(void)!buf_addf(&d->stays, &(struct err){0},
+					"context %s in %s: somebody has changed it\n", name, file);
+		else
+			progress_note(d->app->progress, "context %s is gone from %s", name, file);
+	}
+}
+
 static void tell(const struct down *d)
 {
 	autofree char *stays = xstrdup(buf_str(&d->stays));
@@ -151,6 +173,8 @@ static int down(struct down *d, bool keep, struct err *e)
 		(void)!buf_addf(&d->stays, &(struct err){0}, "cluster: %s%s\n",
 				other ? "it is also the one of the environment " : "as you wished",
 				other ? other : "");
+	if (!keep)
+		forget_kubectl(d);
 	if (state_remove(&d->t->state, e) < 0)
 		return -1;
 	tell(d);

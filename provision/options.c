@@ -106,6 +106,7 @@ static int set(struct found f, const char *value, struct err *e)
 {
 	void *at = (char *)f.into + f.opt->at;
 	struct opt_texts *texts = at;
+	struct opt_maybe *maybe = at;
 
 	switch (f.opt->type) {
 	case OPT_FLAG:
@@ -124,6 +125,9 @@ static int set(struct found f, const char *value, struct err *e)
 			return err_set(e, ERR_INVALID, "--%s: given more than %d times",
 				       f.opt->name, OPT_TEXTS_MAX);
 		return set_text(f.opt, &texts->v[texts->n++], value, e);
+	case OPT_MAYBE:
+		maybe->given = true;
+		return value ? set_text(f.opt, &maybe->value, value, e) : 0;
 	}
 	return 0;
 }
@@ -133,6 +137,12 @@ struct next {
 	const char *word; /* NULL: none */
 	bool taken;
 };
+
+/* An option that has a value or not: does the next word look like one? */
+static bool goes_without(struct found f, const struct next *next)
+{
+	return f.opt->type == OPT_MAYBE && (!next->word || next->word[0] == '-');
+}
 
 static const char *take_next(struct next *next)
 {
@@ -157,6 +167,8 @@ static int parse_long(const struct opt_set *sets, size_t n, const char *word, st
 	}
 	if (value)
 		return set(f, value + 1, e);
+	if (goes_without(f, next))
+		return set(f, NULL, e);
 	if (!next->word)
 		return err_set(e, ERR_INVALID, "--%s needs a value: %s", f.opt->name, f.opt->arg);
 	return set(f, take_next(next), e);
@@ -177,6 +189,8 @@ static int parse_short(const struct opt_set *sets, size_t n, const char *word, s
 		}
 		if (c[1])
 			return set(f, c + 1 + (c[1] == '='), e);
+		if (goes_without(f, next))
+			return set(f, NULL, e);
 		if (!next->word)
 			return err_set(e, ERR_INVALID, "-%c needs a value: %s", *c, f.opt->arg);
 		return set(f, take_next(next), e);

@@ -14,12 +14,18 @@ enum opt_type {
 	OPT_COUNT,    /* int, 0 to 1,000,000 */
 	OPT_DURATION, /* ns_t, more than 0 */
 	OPT_TEXTS,    /* struct opt_texts: may be given several times */
+	OPT_MAYBE,    /* struct opt_maybe: the next word is its value unless it is an option; for commands without words */
 };
 
 #define OPT_TEXTS_MAX 32
 struct opt_texts {
 	const char *v[OPT_TEXTS_MAX];
 	size_t n;
+};
+
+struct opt_maybe {
+	bool given;
+	const char *value; /* NULL: none */
 };
 
 struct opt {

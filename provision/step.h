@@ -13,6 +13,15 @@
 
 struct step;
 
+#define STEPS_MAX 32
+
+/* What a step has come to, for reports. */
+struct step_report {
+	bool ran;
+	ns_t took;
+	char failure[480]; /* empty: it went well */
+};
+
 struct step_ctx {
 	struct app *app;
 	struct env *env;
@@ -31,6 +40,7 @@ struct step_ctx {
 	/* from the step presto-ready on */
 	char service[64], instance[64];
 	char answer[64];
+	struct step_report reports[STEPS_MAX]; /* by the index in steps */
 };
 
 struct step {
@@ -53,6 +63,8 @@ void step_ctx_release(struct step_ctx *c);
  * time-out. A failure leaves in app->detail what was missing: pods, reasons, last log lines.
  */
 int steps_run(struct step_ctx *c, struct err *e) MUST_CHECK;
+/* step_went_well - by name: did it run, and without a failure? */
+bool step_went_well(const struct step_ctx *c, const char *name);
 /* step_say - the running step's closing words. */
 void step_say(struct step_ctx *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

@@ -183,23 +183,47 @@ static int step_run(struct step_ctx *c, struct err *e)
 	return 0;
 }
 
+/* What is said of a step that failed: what was waited for, what to do, and which step it was. */
+static int step_failed(struct step_ctx *c, struct err *e)
+{
+	if (e->code == ERR_TIMEOUT || (e->code == ERR_INVALID && c->pods[0]))
+		diagnose(c);
+	if (e->code == ERR_TIMEOUT && c->missing[0]) {
+		err_clear(e);
+		err_set(e, ERR_TIMEOUT, "timed out waiting for this: %s", c->missing);
+	}
+	if (e->code == ERR_TIMEOUT)
+		err_hint(
+			e,
+			"run the same command again, it goes on where it stopped; --timeout gives it more time");
+	return err_wrap(e, "%s", c->at->title);
+}
+
 int steps_run(struct step_ctx *c, struct err *e)
 {
+	_Static_assert(ARRAY_LEN(steps) <= STEPS_MAX, "a report for every step");
+
 	for (size_t i = 0; i < steps_len; i++) {
+		struct step_report *r = &c->reports[i];
+		ns_t began = clock_mono();
+		int failed;
+
 		c->at = &steps[i];
-		if (step_run(c, e) == 0)
-			continue;
-		if (e->code == ERR_TIMEOUT || (e->code == ERR_INVALID && c->pods[0]))
-			diagnose(c);
-		if (e->code == ERR_TIMEOUT && c->missing[0]) {
-			err_clear(e);
-			err_set(e, ERR_TIMEOUT, "timed out waiting for this: %s", c->missing);
+		failed = step_run(c, e) < 0;
+		*r = (struct step_report){.ran = true, .took = clock_mono() - began};
+		if (failed) {
+			step_failed(c, e);
+			snprintf(r->failure, sizeof(r->failure), "%s", e->msg);
+			return -1;
 		}
-		if (e->code == ERR_TIMEOUT)
-			err_hint(
-				e,
-				"run the same command again, it goes on where it stopped; --timeout gives it more time");
-		return err_wrap(e, "%s", c->at->title);
 	}
 	return 0;
+}
+
+bool step_went_well(const struct step_ctx *c, const char *name)
+{
+	for (size_t i = 0; i < steps_len; i++)
+		if (streq(steps[i].name, name))
+			return c->reports[i].ran && !c->reports[i].failure[0];
+	return false;
 }

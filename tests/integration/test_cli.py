@@ -235,7 +235,7 @@ def test_a_kubeconfig_is_written_for_its_owner_alone(place):
     done = run(place, "kubeconfig", "--kubeconfig", "kubeconfig", "--write", "mine")
     assert done.stdout == f"export KUBECONFIG={place}/mine\n"
     assert (place / "mine").stat().st_mode & 0o777 == 0o600
-    done = run(place, "kubeconfig", "--kubeconfig", "mine", "-o", "json")
+    done = run(place, "kubeconfig", "--kubeconfig", "mine", "--print", "-o", "json")
     assert json.loads(done.stdout)["users"][0]["user"]["token"].startswith("sesame")
     done = run(place, "kubeconfig", "--kubeconfig", "kubeconfig", "--write", "mine")
     assert done.returncode == 1 and "--force" in done.stderr

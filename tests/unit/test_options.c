@@ -10,6 +10,7 @@ struct got {
 	int count;
 	ns_t time;
 	struct opt_texts many;
+	struct opt_maybe maybe;
 };
 
 static const char *const formats[] = {"table", "csv", NULL};
@@ -21,6 +22,7 @@ static const struct opt table[] = {
 	{"count", 'c', OPT_COUNT, offsetof(struct got, count), "N", "", NULL},
 	{"time", 0, OPT_DURATION, offsetof(struct got, time), "TIME", "", NULL},
 	{"many", 'm', OPT_TEXTS, offsetof(struct got, many), "X", "", NULL},
+	{"maybe", 'y', OPT_MAYBE, offsetof(struct got, maybe), "[X]", "", NULL},
 	{0},
 };
 
@@ -86,6 +88,7 @@ static void wrong_options_are_refused_with_a_remedy(void **state UNUSED)
 		{"--file", "--file needs a value: FILE", ""},
 		{"-f", "-f needs a value: FILE", ""},
 		{"--file=", "--file: the FILE is empty", ""},
+		{"--maybe=", "--maybe: the [X] is empty", ""},
 		{"--flag=yes", "--flag takes no value", ""},
 		{"--format xml", "'xml' is not one of table, csv", ""},
 		{"--count -1", "'-1' is not a number from 0", ""},
@@ -106,6 +109,39 @@ static void wrong_options_are_refused_with_a_remedy(void **state UNUSED)
 		assert_int_equal(e.code, ERR_INVALID);
 		assert_has(e.msg, cases[i].msg);
 		assert_has(e.hint, cases[i].hint);
+	}
+}
+
+static void a_value_may_be_left_out_before_the_end_and_before_options(void **state UNUSED)
+{
+	static const struct {
+		const char *line, *value;
+		bool flag;
+	} cases[] = {
+		{"--maybe", NULL, false},
+		{"-y", NULL, false},
+		{"--maybe x", "x", false},
+		{"--maybe=x -a", "x", true},
+		{"-yx", "x", false},
+		{"-y x -a", "x", true},
+		{"--maybe -a", NULL, true},
+		{"-ay", NULL, true},
+		{"--maybe --flag", NULL, true},
+		{"--flag --maybe --", NULL, true},
+		{"-a --maybe ./-x", "./-x", true},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		autofree char *line = xstrdup(cases[i].line);
+		struct err e = ERR_INIT;
+		struct got g = {0};
+		char *words[8];
+		int n;
+
+		assert_ok(parse(&g, line, false, &n, words, &e), &e);
+		assert_true(g.maybe.given && n == 0);
+		assert_true(streq(g.maybe.value, cases[i].value));
+		assert_int_equal(g.flag, cases[i].flag);
 	}
 }
 
@@ -151,7 +187,8 @@ static void the_tables_are_consistent(void **state UNUSED)
 			assert_true((o->type == OPT_FLAG) == (o->arg == NULL));
 			for (const struct opt *g = app_global_opts; g->name; g++)
 				if ((o->letter && g->letter == o->letter) ||
-				    streq(g->name, o->name))
+				    /* up tells a kubeconfig of its cluster, or reads it there */
+				    (streq(g->name, o->name) && o->type != OPT_MAYBE))
 					fail_msg("%s: --%s is a global option too",
 						 commands[i]->name, o->name);
 		}
@@ -164,6 +201,7 @@ int main(void)
 		cmocka_unit_test(options_are_taken_wherever_they_stand),
 		cmocka_unit_test(leading_options_end_at_the_first_word),
 		cmocka_unit_test(wrong_options_are_refused_with_a_remedy),
+		cmocka_unit_test(a_value_may_be_left_out_before_the_end_and_before_options),
 		cmocka_unit_test(too_many_values_are_refused),
 		cmocka_unit_test(errors_become_exit_codes_by_class),
 		cmocka_unit_test(the_tables_are_consistent),

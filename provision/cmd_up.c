@@ -201,7 +201,8 @@ const struct command cmd_up = {
 	.about =
 		"Looks first and does only what is missing: running it again changes nothing, and after an\n"
 		"interruption it goes on where it stopped. A changed file is brought into the running\n"
-		"cluster. With the provider existing, --kubeconfig FILE is where the cluster is read from.",
+		"cluster.\n"
+		"With the provider existing, --kubeconfig FILE is where the cluster is read from.",
 	.opts = opts,
 	.run = run,
 };

@@ -20,7 +20,7 @@ struct options {
 static const struct opt opts[] = {
 	TARGET_FILE_OPT(struct options),
 	{"adopt", 0, OPT_FLAG, offsetof(struct options, adopt), NULL,
-	 "take over a cluster with this environment's label that nothing here remembers", NULL},
+	 "take over a cluster that has our label, but is not remembered here", NULL},
 	{"kubeconfig", 0, OPT_MAYBE, offsetof(struct options, kubeconfig), "[FILE]",
 	 "let kubectl reach the cluster: merge it into FILE, or kubectl's own", NULL},
 	{"junit", 0, OPT_TEXT, offsetof(struct options, junit), "FILE",

@@ -189,6 +189,22 @@ def set_labels(world, request):
     return Reply(200, operate(world, cluster, "UPDATE_CLUSTER", apply=apply).body(request.base))
 
 
+@route("POST", CLUSTER + ":setMaintenancePolicy", "container", "container.clusters.update", write=True)
+def set_maintenance(world, request):
+    project, cluster = find(world, request)
+    policy = parse(world, request, "SetMaintenancePolicyRequest", ("maintenancePolicy",))["maintenancePolicy"]
+    idle(world, project, cluster)
+    usable(cluster)
+    version = cluster.body["maintenancePolicy"].get("resourceVersion")
+    if policy.get("resourceVersion", version) != version:
+        raise Problem(412, "The maintenance policy has changed.", reason="conditionNotMet")
+
+    def apply():
+        cluster.body["maintenancePolicy"] = {**policy, "resourceVersion": f"{world.unique():08x}"}
+
+    return Reply(200, operate(world, cluster, "UPDATE_CLUSTER", apply=apply).body(request.base))
+
+
 # Which desired* fields only say more about another one.
 BESIDE = {"desiredNodePoolId", "desiredImageType", "desiredImage", "desiredImageProject", "etag"}
 RENAMED = {"desiredMasterAuthorizedNetworksConfig": "masterAuthorizedNetworksConfig", "desiredDatapathProvider":

@@ -477,17 +477,51 @@ static const struct {
 	{"etag", NULL},
 };
 
+static void dots_to_slashes(char *path)
+{
+	for (; *path; path++)
+		*path = *path == '.' ? '/' : *path;
+}
+
+/* A message that has fields of ours in it, replaced by something else, would take them away. */
+static void check_messages(const struct check *c, const json_t *advanced)
+{
+	static const char *const messages[] = {
+		"ipAllocationPolicy",
+		"networkConfig",
+		"addonsConfig",
+		"privateClusterConfig",
+		"controlPlaneEndpointsConfig",
+		"controlPlaneEndpointsConfig.ipEndpointsConfig",
+		"controlPlaneEndpointsConfig.dnsEndpointConfig",
+		"maintenancePolicy",
+		"maintenancePolicy.window",
+		"shieldedNodes",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(messages); i++) {
+		const json_t *v = jx_path(advanced, messages[i]);
+		autofree char *at = xasprintf(AT "/advanced/%s", messages[i]);
+
+		dots_to_slashes(at);
+		if (v && !json_is_object(v))
+			say(c, false, at,
+			    "'%s' must be a map; it is merged with what prestoctl sets",
+			    messages[i]);
+	}
+}
+
 static void check_advanced(const struct check *c)
 {
 	const json_t *advanced = jx_get(c->g, "advanced");
 
+	check_messages(c, advanced);
 	for (size_t i = 0; i < ARRAY_LEN(own_fields); i++) {
 		autofree char *at = xasprintf(AT "/advanced/%s", own_fields[i].path);
 
 		if (!jx_path(advanced, own_fields[i].path))
 			continue;
-		for (char *p = at; *p; p++)
-			*p = *p == '.' ? '/' : *p;
+		dots_to_slashes(at);
 		if (own_fields[i].field)
 			say(c, true, at, "'%s' has a field of its own; use cluster.gke.%s",
 			    own_fields[i].path, own_fields[i].field);

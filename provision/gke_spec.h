@@ -21,7 +21,7 @@
 struct gke_spec {
 	json_t *section;   /* cluster.gke, {} when the file has none; owned reference */
 	char *environment; /* name of the environment */
-	char *project;     /* NULL: said neither by the file nor by variables; fill it in once it is known */
+	char *project; /* NULL: said neither by the file nor by variables; fill it in once it is known */
 	char *name;        /* of the cluster */
 	json_t *locations; /* texts, in the order of preference; never empty; owned */
 	bool autopilot, protect;
@@ -69,8 +69,8 @@ size_t gke_spec_pools(struct gke_pool out[GKE_POOLS_MAX], const struct gke_spec 
 /* --- changes --------------------------------------------------------------------------------------- */
 
 enum gke_change_kind {
-	GKE_CHANGE_LABELS,      /* body: the labels to merge (null removes): container_label */
-	GKE_CHANGE_CLUSTER,     /* body: one aspect: {"desiredNodeVersion": ...}: container_update */
+	GKE_CHANGE_LABELS,  /* body: the labels to merge (null removes): container_label */
+	GKE_CHANGE_CLUSTER, /* body: one aspect: {"desiredNodeVersion": ...}: container_update */
 	GKE_CHANGE_CLUSTER_SET, /* verb, member, body: setMaintenancePolicy: container_set */
 	GKE_CHANGE_POOL_MAKE,   /* body: the pool */
 	GKE_CHANGE_POOL_DROP,
@@ -84,8 +84,8 @@ struct gke_change {
 	int count;
 	const char *verb, *member; /* static */
 	json_t *body;              /* owned; or NULL */
-	json_t *labels;            /* with LABELS: as they and their fingerprint will be sent, for plans; owned */
-	char what[200];            /* "pool default: 3 nodes per zone, not 2", for people */
+	json_t *labels; /* with LABELS: as they and their fingerprint will be sent, for plans; owned */
+	char what[200]; /* "pool default: 3 nodes per zone, not 2", for people */
 };
 struct gke_changes {
 	struct gke_change *v;

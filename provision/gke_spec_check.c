@@ -44,9 +44,11 @@ static void say_err(const struct check *c, bool key, const char *pointer, const 
 /* A key as it stands in a JSON pointer. */
 static char *pointer_to(const char *base, const char *key)
 {
-	char *out = xcalloc(1, strlen(base) + 2 * strlen(key) + 2), *p;
+	size_t len = strlen(base);
+	char *out = xcalloc(1, len + 2 * strlen(key) + 2), *p = out + len + 1;
 
-	p = out + sprintf(out, "%s/", base);
+	memcpy(out, base, len);
+	out[len] = '/';
 	for (; *key; key++) {
 		if (*key == '~' || *key == '/')
 			*p++ = '~';
@@ -310,7 +312,7 @@ static void check_cidr(const struct check *c, const char *at, const char *text)
 	char address[64] = "", fixed[INET6_ADDRSTRLEN];
 	bool v6 = strchr(text, ':') != NULL;
 	size_t len = slash ? (size_t)(slash - text) : 0;
-	int bits = slash ? atoi(slash + 1) : -1, most = v6 ? 128 : 32;
+	int bits = slash ? (int)strtol(slash + 1, NULL, 10) : -1, most = v6 ? 128 : 32;
 
 	if (len < sizeof(address))
 		memcpy(address, text, len);

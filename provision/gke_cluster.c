@@ -78,6 +78,9 @@ int gke_cluster_open(struct gke_cluster *k, struct provider_ctx *c, struct err *
 	}
 	if (gke_check_project(k->project, e) < 0)
 		goto failed;
+	/* some bodies name it: "PROJECT.svc.id.goog" */
+	if (k->has_spec && !k->spec.project)
+		k->spec.project = xstrdup(k->project);
 	k->location = dup_or_null(jx_str(state, "location"));
 	k->run = dup_or_null(jx_str(state, "run"));
 	return 0;

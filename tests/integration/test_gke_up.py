@@ -275,6 +275,16 @@ def test_a_cluster_is_never_moved(env):
     assert len(live(env)) == 1
 
 
+def test_a_project_that_only_a_variable_names_is_in_the_body_too(env):
+    del env.gke["project"]
+    env.gke["workloadIdentity"] = True
+    assert env.up()[0] == 0
+    [cluster] = live(env)
+    assert cluster["workloadIdentityConfig"]["workloadPool"] == f"{PROJECT}.svc.id.goog"
+    since = len(env.google.requests())
+    assert env.up()[0] == 0 and [e for e in env.google.requests()[since:] if e["write"]] == []
+
+
 def test_a_time_out_says_what_google_was_busy_with(env):
     env.google.plan(match={"type": "CREATE_CLUSTER"}, stuck=True)
     code, events = env.up("--timeout", "1s")

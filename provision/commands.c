@@ -4,9 +4,9 @@
 #include "base/suggest.h"
 
 const struct command *const commands[] = {
-	&cmd_up,        &cmd_down,       &cmd_status,     &cmd_plan, &cmd_verify,     &cmd_query,
-	&cmd_logs,      &cmd_ui,         &cmd_kubeconfig, &cmd_auth, &cmd_credential, &cmd_explain,
-	&cmd_manifests, &cmd_completion, &cmd_version,    &cmd_help,
+	&cmd_up,         &cmd_down,    &cmd_status,    &cmd_list,       &cmd_gc,         &cmd_plan,
+	&cmd_verify,     &cmd_query,   &cmd_logs,      &cmd_ui,         &cmd_kubeconfig, &cmd_auth,
+	&cmd_credential, &cmd_explain, &cmd_manifests, &cmd_completion, &cmd_version,    &cmd_help,
 };
 const size_t commands_len = ARRAY_LEN(commands);
 

@@ -7,9 +7,9 @@
 extern const struct command *const commands[];
 extern const size_t commands_len;
 
-extern const struct command cmd_auth, cmd_completion, cmd_credential, cmd_down, cmd_explain,
-	cmd_logs, cmd_query, cmd_ui, cmd_verify, cmd_help, cmd_kubeconfig, cmd_manifests, cmd_plan,
-	cmd_status, cmd_up, cmd_version;
+extern const struct command cmd_auth, cmd_completion, cmd_credential, cmd_down, cmd_explain, cmd_gc,
+	cmd_list, cmd_logs, cmd_query, cmd_ui, cmd_verify, cmd_help, cmd_kubeconfig, cmd_manifests,
+	cmd_plan, cmd_status, cmd_up, cmd_version;
 
 /* command_find - NULL when there is none; *near is then the nearest name, or NULL. */
 const struct command *command_find(const char *name, const char **near);

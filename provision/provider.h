@@ -22,6 +22,7 @@ struct provider_ctx {
 
 /* How a cluster is removed, and what came of it. For providers whose clusters leave things behind. */
 struct provider_removal {
+	bool ignore_leftovers; /* they are not even looked for */
 	bool delete_leftovers; /* what is left and surely the cluster's is deleted too; else only listed */
 	bool keep_disks;   /* volumes are kept: listed, and not counted as left */
 	bool unprotect;    /* deletion protection is not heeded */

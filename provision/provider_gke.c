@@ -9,6 +9,7 @@
 #include "base/version.h"
 #include "provision/gke_ensure.h"
 #include "provision/gke_preflight.h"
+#include "provision/gke_remove.h"
 
 static int count_nodes(const json_t *cluster)
 {
@@ -226,4 +227,7 @@ const struct provider provider_gke = {
 	.observe = observe,
 	.ensure = ensure,
 	.access = access_cluster,
+	.record = gke_record,
+	.release = gke_release,
+	.destroy = gke_destroy,
 };

@@ -107,10 +107,10 @@ static char *disk_of(const json_t *pv, const char *project)
 	}
 	if (!disk || !zone)
 		return NULL;
-	dash = strrchr(zone, '-');
-	if (second && dash)
-		return xasprintf("projects/%s/regions/%.*s/disks/%s", project, (int)(dash - zone),
-				 zone, disk);
+	dash = second ? strrchr(second, '-') : NULL;
+	if (dash)
+		return xasprintf("projects/%s/regions/%.*s/disks/%s", project,
+				 (int)(dash - second - 2), second + 2, disk);
 	return xasprintf("projects/%s/zones/%s/disks/%s", project, zone, disk);
 }
 

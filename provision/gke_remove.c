@@ -8,7 +8,7 @@
 
 #define DELETE_BOUND (60 * 60 * NS_SEC) /* a creation that still runs is waited for as well */
 #define SWEEP_BOUND  (15 * 60 * NS_SEC)
-#define BALANCERS    (20 * NS_SEC) /* until controllers have done what they were told */
+#define BALANCERS    (10 * NS_SEC) /* until controllers have done what they were told */
 #define BALANCER_GAP (2 * NS_SEC)
 #define DELETE_PAUSE (250 * NS_MS)
 #define ROUNDS       4
@@ -295,13 +295,11 @@ static int end_leftovers(char words[200], struct end *x, struct err *e)
 	}
 	if (left || x->how->partial)
 		return say_left(x, left, e);
-	if (json_array_size(x->how->left))
-		snprintf(words, 200, "nothing of its own is left%s",
-			 x->how->keep_disks ? " but what was to be kept" : "");
-	else
-		snprintf(words, 200,
-			 gone ? "nothing is left: %zu things were deleted" : "nothing is left",
-			 gone);
+	snprintf(words, 200, "nothing %sis left%s",
+		 json_array_size(x->how->left) ? "of its own " : "",
+		 x->how->keep_disks ? " but what was to be kept" : "");
+	if (gone)
+		snprintf(words + strlen(words), 60, "; %zu deleted", gone);
 	return 0;
 }
 

@@ -14,13 +14,13 @@ static const struct opt opts[] = {
 	{"keep-cluster", 0, OPT_FLAG, offsetof(struct options, keep_cluster), NULL,
 	 "leave the Kubernetes cluster, also when prestoctl made it", NULL},
 	{"leftovers", 0, OPT_CHOICE, offsetof(struct options, leftovers), "HOW",
-	 "GKE: list (default), delete or ignore what the cluster leaves in the project", choices},
+	 "GKE: list (default), delete or ignore what the cluster leaves", choices},
 	{"keep-disks", 0, OPT_FLAG, offsetof(struct options, keep_disks), NULL,
 	 "GKE: the disks of volumes stay", NULL},
 	{"unprotect", 0, OPT_FLAG, offsetof(struct options, unprotect), NULL,
 	 "GKE: also when deletion protection is on", NULL},
 	{"adopt", 0, OPT_FLAG, offsetof(struct options, adopt), NULL,
-	 "GKE: the cluster has this environment's label, and nothing is remembered of it", NULL},
+	 "GKE: the cluster has our label, but nothing is remembered of it", NULL},
 	{0},
 };
 

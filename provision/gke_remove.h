@@ -27,7 +27,8 @@ int gke_may_remove(const struct gke_cluster *k, struct err *e) MUST_CHECK;
 
 /* --- marks: pure, but for loading and saving ---------------------------------------------------------- */
 
-json_t *gke_marks_load(const struct provider_ctx *c); /* a copy of what is remembered, or {}; owned */
+json_t *gke_marks_load(
+	const struct provider_ctx *c); /* a copy of what is remembered, or {}; owned */
 int gke_marks_save(struct provider_ctx *c, const json_t *marks, struct err *e) MUST_CHECK;
 
 /* gke_marks_add - a text into one of the sets, once; at most 5,000 each. NULL and empty are ignored. */

@@ -16,7 +16,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / os.environ.get("VARIANT", "debug")
 PRESTOCTL = BUILD / "prestoctl"
-COMMANDS = ("up down status plan verify query logs ui kubeconfig auth credential explain manifests completion version "
+COMMANDS = ("up down status list gc plan verify query logs ui kubeconfig auth credential explain manifests completion version "
             "help").split()
 HEAD = "apiVersion: prestoctl/v1\nkind: Environment\nname: demo\ncluster:\n  provider: existing\n"
 PRESTO = "presto:\n  metadata: {name: example}\n"

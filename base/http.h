@@ -55,6 +55,7 @@ struct http_req {
 	struct http_body body;
 	ns_t timeout;    /* whole call; 0: 30 s. For streams: until the response headers */
 	size_t max_body; /* 0: HTTP_MAX_BODY */
+	size_t *sent;    /* NULL, or: how much of the body has gone out by now */
 	bool once;       /* never sent again over a new connection when a kept one was closed; so is
 			    every POST */
 };

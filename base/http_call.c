@@ -19,7 +19,7 @@ struct http_call {
 	char name[256];
 
 	struct http_body body;
-	size_t sent;
+	size_t sent, *tell_sent;
 	bool once;
 	unsigned attempts;
 
@@ -141,6 +141,8 @@ static size_t on_send(char *out, size_t size, size_t n, void *arg)
 		n = (size_t)got;
 	}
 	c->sent += n;
+	if (c->tell_sent)
+		*c->tell_sent = c->sent;
 	return n;
 }
 
@@ -526,6 +528,7 @@ static int start(struct http_call **out, struct http_call *c, const struct http_
 
 	c->h->calls++;
 	c->body = q->body;
+	c->tell_sent = q->sent;
 	c->started = clock_mono();
 	c->timeout = q->timeout ? q->timeout : HTTP_TIMEOUT;
 	c->timer = loop_timer_new(c->h->loop, on_timeout, c);

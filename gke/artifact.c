@@ -95,22 +95,20 @@ static int create(struct gke *g, const struct gke_ref *r, const json_t *labels,
 	return wait_done(g, op, w, e);
 }
 
-int artifact_ensure(bool *made, struct gke *g, const struct gke_ref *r, const json_t *labels,
-		    const struct gke_wait *w, struct err *e)
+int artifact_ensure(bool *made, char **uri, struct gke *g, const struct gke_ref *r,
+		    const json_t *labels, const struct gke_wait *w, struct err *e)
 {
 	autofree char *path = repository_path(r);
 	autojson json_t *live = NULL;
+	const char *says;
 
 	*made = false;
 	if (get(&live, g, path, e) < 0) {
 		if (e->code != ERR_NOT_FOUND)
 			return err_wrap(e, "repository %s", r->name);
 		err_clear(e);
-		if (create(g, r, labels, w, e) == 0) {
-			*made = true;
-			return 0;
-		}
-		if (e->code != ERR_EXISTS)
+		*made = create(g, r, labels, w, e) == 0;
+		if (!*made && e->code != ERR_EXISTS)
 			return err_wrap(e, "repository %s", r->name);
 		/* Somebody else made it meanwhile, or our own reply was lost. */
 		err_clear(e);
@@ -122,6 +120,8 @@ int artifact_ensure(bool *made, struct gke *g, const struct gke_ref *r, const js
 			jx_str(live, "format"));
 		return err_hint(e, "give another name for the repository");
 	}
+	says = jx_str(live, "registryUri");
+	*uri = says && strchr(says, '/') ? xstrdup(says) : artifact_prefix(r);
 	return 0;
 }
 

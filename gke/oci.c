@@ -18,6 +18,7 @@
 
 struct oci {
 	int fd;
+	int64_t bytes;
 	char *path;
 	struct strmap *blobs; /* digest -> struct oci_blob */
 	struct oci_blob index;
@@ -176,8 +177,11 @@ static int read_index(struct oci *o, struct err *e)
 	struct err bad = ERR_INIT;
 	const json_t *root;
 
-	if (!o->index.offset)
-		return err_set(e, ERR_INVALID, "%s: not an OCI image (no index.json)", o->path);
+	if (!o->index.offset) {
+		err_set(e, ERR_INVALID, "%s: not an OCI image (no index.json)", o->path);
+		return err_hint(
+			e, "skopeo copy docker-archive:FILE oci-archive:NEW:NAME:TAG makes one");
+	}
 	if (read_at(&text, o, &o->index, "index.json", e) < 0)
 		return -1;
 	if (jx_parse(&index, text, (size_t)o->index.size, o->path, &bad) < 0)
@@ -202,6 +206,7 @@ int oci_open(struct oci **out, const char *path, struct err *e)
 		return err_set(e, err_errno(errno), "%s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, ERR_INVALID, "%s: not a file", path);
+	o->bytes = st.st_size;
 	if (scan(o, st.st_size, e) < 0 || read_index(o, e) < 0)
 		return -1;
 	*out = TAKE(o);
@@ -239,6 +244,22 @@ const struct oci_blob *oci_find(const struct oci *o, const char *digest)
 const json_t *oci_root(const struct oci *o)
 {
 	return o->root;
+}
+
+const char *oci_name(const struct oci *o)
+{
+	const json_t *notes = jx_get(o->root, "annotations");
+	const json_t *whole = jx_get(notes, "io.containerd.image.name");
+	const char *name = json_string_value(whole);
+
+	if (!name)
+		name = json_string_value(jx_get(notes, "org.opencontainers.image.ref.name"));
+	return name && (whole || strpbrk(name, "/:")) ? name : NULL;
+}
+
+int64_t oci_bytes(const struct oci *o)
+{
+	return o->bytes;
 }
 
 int oci_json(json_t **out, char **text, size_t *len, const struct oci *o, const char *digest,

@@ -31,6 +31,12 @@ const struct oci_blob *oci_find(const struct oci *o, const char *digest);
  * linux/arm64 as this machine is. Borrowed.
  */
 const json_t *oci_root(const struct oci *o);
+/*
+ * oci_name - what the archive calls its image, "localhost/presto:312", by the annotations of
+ * containerd or of OCI; NULL: it does not say, or says a tag alone. Borrowed.
+ */
+const char *oci_name(const struct oci *o);
+int64_t oci_bytes(const struct oci *o); /* how large the archive is */
 /* oci_json - a blob that is JSON (at most 4 MiB), its digest checked; *text is what has the digest,
  * owned, may be NULL. */
 int oci_json(json_t **out, char **text, size_t *len, const struct oci *o, const char *digest,

@@ -22,7 +22,7 @@
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static bool is_google(const char *host)
+bool push_host_is_google(const char *host)
 {
 	return ends_with(host, ".pkg.dev") || streq(host, "gcr.io") || ends_with(host, ".gcr.io");
 }
@@ -39,7 +39,7 @@ int push_new(struct push **out, struct loop *l, const struct push_opts *o, struc
 	if (!*o->host ||
 	    strspn(o->host, "abcdefghijklmnopqrstuvwxyz0123456789.-:[]") != strlen(o->host))
 		return err_set(e, ERR_INVALID, "\"%.80s\" is not the host of a registry", o->host);
-	if (o->google && !loopback && !is_google(o->host)) {
+	if (o->google && !loopback && !push_host_is_google(o->host)) {
 		err_set(e, ERR_DENIED, "%.80s is not Google's: the Google token is not sent there",
 			o->host);
 		return err_hint(e, "give a user name and a password for this registry");
@@ -53,6 +53,8 @@ int push_new(struct push **out, struct loop *l, const struct push_opts *o, struc
 	log_secret(p->password);
 	p->backoff = o->backoff ? o->backoff : BACKOFF;
 	p->progress = o->progress;
+	p->sending = o->sending;
+	p->on_retry = o->on_retry;
 	p->arg = o->arg;
 	if (http_new(&p->http, l, &h, e) < 0)
 		return -1;
@@ -286,6 +288,7 @@ static int send_once(struct http_resp *r, struct push *p, const struct push_requ
 				   .body = q->body,
 				   .timeout = q->timeout ? q->timeout : ASK_TIMEOUT,
 				   .max_body = REPLY_MAX,
+				   .sent = q->sent,
 				   /* What has arrived of a body stays in its upload. */
 				   .once = q->body.len > 0};
 	http_resp_release(r);

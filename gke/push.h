@@ -20,8 +20,11 @@ struct push_opts {
 	struct auth *google;
 	const char *ca_pem, *user_agent; /* as in http_opts */
 	ns_t backoff;                    /* first pause after a failure; 0: 1 s */
-	/* One blob or manifest is there now. */
+	/* Each may be NULL. progress: one blob or manifest is there now. sending: now and then while one goes
+	 * out. on_retry: something went wrong and is done again, whole. */
 	void (*progress)(const char *digest, int64_t bytes, enum push_how how, void *arg);
+	void (*sending)(const char *digest, int64_t sent, int64_t bytes, void *arg);
+	void (*on_retry)(const struct err *e, void *arg);
 	void *arg;
 };
 
@@ -31,6 +34,8 @@ int push_new(struct push **out, struct loop *l, const struct push_opts *o,
 	     struct err *e) MUST_CHECK;
 void push_free(struct push *p);
 void push_freep(struct push **p);
+/* push_host_is_google - one that takes Google's token: *.pkg.dev, *.gcr.io. */
+bool push_host_is_google(const char *host);
 
 /*
  * push_image - the image of an archive under repository:tag, with its blobs; when the registry has
@@ -41,6 +46,10 @@ void push_freep(struct push **p);
  */
 int push_image(enum push_how *how, struct push *p, const char *repository, const char *tag,
 	       const struct oci *image, const char *mount_from, struct err *e) MUST_CHECK;
+
+/* push_look - does the registry have repository:reference? Asks with its credentials, changes nothing. */
+int push_look(bool *there, struct push *p, const char *repository, const char *reference,
+	      struct err *e) MUST_CHECK;
 
 /* push_blob - one blob; *how says what it took. The bytes are b's, or those of its file. */
 struct push_blob {

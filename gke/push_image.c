@@ -9,6 +9,7 @@
 #define SEND_TIMEOUT (120 * NS_SEC)
 #define SLOWEST      (256u << 10) /* bytes a second that a line must make */
 #define CHILDREN_MAX 64
+#define TELL_EVERY   (NS_SEC / 2)
 
 static bool may_pass(const struct err *e)
 {
@@ -19,6 +20,8 @@ static int pause_before(struct push *p, unsigned n, const struct err *last, stru
 {
 	ns_t pause = p->backoff << n;
 
+	if (p->on_retry)
+		p->on_retry(last, p->arg);
 	return loop_sleep(p->loop, last->retry_after > pause ? last->retry_after : pause, e);
 }
 
@@ -56,12 +59,37 @@ static int begin_upload(char **url, struct push *p, const char *repository, cons
 	return 0;
 }
 
+/* What goes out, told now and then. */
+struct going {
+	struct push *p;
+	const struct push_blob *blob;
+	struct loop_timer *timer;
+	size_t sent;
+};
+
+static void on_going(void *arg)
+{
+	struct going *g = arg;
+
+	g->p->sending(g->blob->digest, (int64_t)g->sent, g->blob->size, g->p->arg);
+	loop_timer_after(g->timer, TELL_EVERY);
+}
+
+static void going_begin(struct going *g)
+{
+	if (!g->p->sending)
+		return;
+	g->timer = loop_timer_new(g->p->loop, on_going, g);
+	loop_timer_after(g->timer, TELL_EVERY);
+}
+
 static int finish_upload(struct push *p, const char *place, const struct push_blob *b,
 			 const char *scope, struct err *e)
 {
 	AUTO(http_resp_release) struct http_resp r = {0};
 	autofree char *url = xasprintf("%s%cdigest=%s", place, strchr(place, '?') ? '&' : '?',
 				       b->digest);
+	struct going going = {.p = p, .blob = b};
 	const struct push_request q = {
 		.method = "PUT",
 		.url = url,
@@ -69,10 +97,15 @@ static int finish_upload(struct push *p, const char *place, const struct push_bl
 		.scope = scope,
 		.body = {b->bytes, (size_t)b->size, b->bytes ? 0 : b->fd, b->offset},
 		.timeout = SEND_TIMEOUT + b->size / SLOWEST * NS_SEC,
+		.sent = &going.sent,
 		.bare = !push_same_host(p, place),
 	};
+	int failed;
 
-	if (push_ask(&r, p, &q, e) < 0)
+	going_begin(&going);
+	failed = push_ask(&r, p, &q, e) < 0;
+	loop_timer_free(going.timer);
+	if (failed)
 		return -1;
 	return r.status == 201 || r.status == 204 ? 0 : push_refused(p, &r, "upload", e);
 }
@@ -237,6 +270,34 @@ int push_manifest(enum push_how *how, struct push *p, const char *repository, co
 	if (p->progress)
 		p->progress(digest, (int64_t)len, *how, p->arg);
 	return 0;
+}
+
+int push_look(bool *there, struct push *p, const char *repository, const char *reference,
+	      struct err *e)
+{
+	autofree char *url = xasprintf("%s/v2/%s/manifests/%s", p->base, repository, reference);
+	autofree char *scope = xasprintf("repository:%s:pull", repository);
+	const struct push_request q = {.method = "HEAD", .url = url, .scope = scope};
+
+	if (check_repository(repository, e) < 0 || check_reference(reference, e) < 0)
+		return -1;
+	for (unsigned n = 0;; n++) {
+		AUTO(http_resp_release) struct http_resp r = {0};
+		struct err last;
+
+		if (push_ask(&r, p, &q, e) == 0) {
+			*there = r.status == 200;
+			if (*there || r.status == 404)
+				return 0;
+			push_refused(p, &r, "is the image there", e);
+		}
+		if (!may_pass(e) || n + 1 == TRIES)
+			return err_wrap(e, "image %.100s:%.100s", repository, reference);
+		last = *e;
+		err_clear(e);
+		if (pause_before(p, n, &last, e) < 0)
+			return -1;
+	}
 }
 
 /* --- images ----------------------------------------------------------------------------------- */

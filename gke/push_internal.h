@@ -18,6 +18,8 @@ struct push {
 	char *scope;         /* repositories that it is good for; NULL: all */
 	ns_t backoff;
 	void (*progress)(const char *digest, int64_t bytes, enum push_how how, void *arg);
+	void (*sending)(const char *digest, int64_t sent, int64_t bytes, void *arg);
+	void (*on_retry)(const struct err *e, void *arg);
 	void *arg;
 };
 
@@ -26,6 +28,7 @@ struct push_request {
 	const char *scope;
 	struct http_body body;
 	ns_t timeout;
+	size_t *sent; /* as in http_req */
 	bool bare; /* to a host that is not the registry: no credentials */
 };
 

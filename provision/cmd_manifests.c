@@ -1,6 +1,7 @@
 /* cmd_manifests.c - the embedded manifests, filled in: for those who install with kubectl or GitOps. */
 #include "provision/commands.h"
 #include "provision/objects.h"
+#include "provision/provider.h"
 
 struct options {
 	const char *file, *image;
@@ -27,6 +28,23 @@ static void put(const struct app *a, json_t *all, json_t *o)
 	json_decref(o);
 }
 
+/* As the provider would have it; there is no state, as nothing is made. */
+static int complete(struct app *a, struct env *v, const char *image, struct err *e)
+{
+	const struct provider *p = provider_find(v->provider);
+	struct state none = STATE_INIT;
+	struct provider_ctx c = {.app = a, .env = v, .state = &none};
+	int failed;
+
+	if (!p->prepare)
+		return 0;
+	a->operator_image = image;
+	none.doc = json_object();
+	failed = app_start(a, e) < 0 || p->prepare(&c, v, e) < 0;
+	state_close(&none);
+	return failed ? -1 : 0;
+}
+
 static int run(struct app *a, int argc, char **argv, struct err *e)
 {
 	AUTO(env_freep) struct env *env = NULL;
@@ -40,6 +58,8 @@ static int run(struct app *a, int argc, char **argv, struct err *e)
 		a->exit_code = EXIT_USAGE;
 		return -1;
 	}
+	if (env && complete(a, env, o.image, e) < 0)
+		return -1;
 	in.ns = a->g.ns ? a->g.ns : env ? env->ns : "default";
 	in.image = o.image ? o.image : env ? env->operator_image : "localhost/presto-operator:dev";
 	in.pull_policy = env ? env->operator_pull_policy : NULL;

@@ -7,11 +7,12 @@
 #include "provision/target.h"
 
 struct options {
-	const char *file;
+	const char *file, *operator_image;
 };
 
 static const struct opt opts[] = {
 	TARGET_FILE_OPT(struct options),
+	TARGET_OPERATOR_OPT(struct options),
 	{0},
 };
 
@@ -45,6 +46,7 @@ static int run(struct app *a, int argc, char **argv, struct err *e)
 		app_usage(a, e, "no environment file is named");
 		return err_hint(e, "prestoctl plan -f examples/local.yaml");
 	}
+	a->operator_image = o.operator_image;
 	if (app_start(a, e) < 0 || target_open(&t, a, o.file, NULL, false, e) < 0) {
 		target_close(&t);
 		return -1;

@@ -12,13 +12,14 @@
 #include "provision/target.h"
 
 struct options {
-	const char *file, *junit;
+	const char *file, *operator_image, *junit;
 	struct opt_maybe kubeconfig;
 	bool adopt;
 };
 
 static const struct opt opts[] = {
 	TARGET_FILE_OPT(struct options),
+	TARGET_OPERATOR_OPT(struct options),
 	{"adopt", 0, OPT_FLAG, offsetof(struct options, adopt), NULL,
 	 "take over a cluster that has our label, but is not remembered here", NULL},
 	{"kubeconfig", 0, OPT_MAYBE, offsetof(struct options, kubeconfig), "[FILE]",
@@ -183,6 +184,7 @@ static int run(struct app *a, int argc, char **argv, struct err *e)
 		app_usage(a, e, "no environment file is named");
 		return err_hint(e, "prestoctl up -f examples/local.yaml");
 	}
+	a->operator_image = o.operator_image;
 	if (app_start(a, e) < 0)
 		return -1;
 	if (target_open(&t, a, o.file, NULL, true, e) < 0 || check_kubeconfig(a, &o, &t, e) < 0)

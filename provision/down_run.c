@@ -176,6 +176,10 @@ int down_environment(struct down *d, struct err *e)
 		(void)!buf_addf(&d->stays, &(struct err){0}, "cluster: %s%s\n",
 				other ? "it is also the one of the environment " : "as you wished",
 				other ? other : "");
+	if (jx_str(d->t->state.doc, "made.repository"))
+		(void)!buf_addf(&d->stays, &(struct err){0},
+				"images: the repository %s, which other environments may use\n",
+				jx_str(d->t->state.doc, "made.repository"));
 	if (!d->keep_cluster)
 		forget_kubectl(d);
 	return state_remove(&d->t->state, e);

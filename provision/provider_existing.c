@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "provision/image_check.h"
 #include "provision/provider.h"
-#include "provision/registry.h"
 
 /*
  * Which file and context: the command line, the environment file, what was used before, KUBECONFIG. The state comes
@@ -82,44 +82,10 @@ static int access_cluster(struct k8s **out, struct provider_ctx *c, struct err *
 	return open_cluster(out, c, true, e);
 }
 
-/* Said before anything is made: a node would say it only minutes later. */
 static int images(struct provider_ctx *c, struct k8s *k, const char *const *refs, size_t n,
 		  char words[200], struct err *e)
 {
-	autojson json_t *nodes = NULL;
-	const struct k8s_list_opts all = {0};
-	size_t there = 0, pullable = 0;
-
-	if (k8s_list(&nodes, k, &K8S_NODE, NULL, &all, e) < 0) {
-		if (e->code != ERR_DENIED)
-			return -1;
-		err_clear(e); /* not allowed to look: then only the registry can tell */
-	}
-	for (size_t i = 0; i < n; i++) {
-		char why[200] = "";
-
-		if (nodes_have_image(nodes, refs[i])) {
-			there++;
-			continue;
-		}
-		switch (registry_look(c->app->loop, refs[i], why, sizeof(why))) {
-		case REGISTRY_HAS:
-			pullable++;
-			break;
-		case REGISTRY_HAS_NOT:
-			err_set(e, ERR_INVALID, "image %s cannot be pulled: %s", refs[i], why);
-			return err_hint(
-				e,
-				"push it to a registry that the nodes reach, and name it in the environment file");
-		case REGISTRY_UNKNOWN:
-			progress_warn(c->app->progress,
-				      "whether the nodes can pull %s is not known from here: %s",
-				      refs[i], why);
-		}
-	}
-	snprintf(words, 200, "%zu on every node, %zu in a registry, %zu not known", there, pullable,
-		 n - there - pullable);
-	return 0;
+	return image_check_all(c->app, k, refs, n, words, e);
 }
 
 const struct provider provider_existing = {

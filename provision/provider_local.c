@@ -11,12 +11,11 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "k8s/obj.h"
+#include "provision/archives.h"
 #include "provision/provider.h"
 
-#define DEVCLUSTER   "devcluster/devcluster"
-#define IMAGES       "images/build"
-#define MOST_OUTPUT  (1u << 20)
-#define PATH_TIMEOUT (30 * NS_SEC)
+#define DEVCLUSTER  "devcluster/devcluster"
+#define MOST_OUTPUT (1u << 20)
 
 /* What a run of devcluster said. */
 struct talk {
@@ -258,33 +257,6 @@ static int load(struct provider_ctx *c, const char *file, bool *loaded, struct e
 	return 0;
 }
 
-/* The archive that scripts/images made of one of our own images. *out stays NULL for any other image. */
-static int built_archive(char **out, struct provider_ctx *c, const char *ref, struct err *e)
-{
-	AUTO(child_result_release) struct child_result done = {0};
-	autofree char *tool = NULL, *tag = NULL;
-	const char *argv[] = {NULL, "-q", "--tag", "dev", "path", ref, NULL};
-	struct child_opts o = {.argv = argv, .timeout = PATH_TIMEOUT};
-
-	if (!starts_with(ref, "localhost/presto:") &&
-	    !starts_with(ref, "localhost/presto-operator:"))
-		return 0;
-	if (provider_tool(&tool, "PRESTOCTL_IMAGES", IMAGES, e) < 0)
-		return -1;
-	tag = xstrdup(strrchr(ref, ':') + 1);
-	argv[0] = tool;
-	if (starts_with(ref, "localhost/presto-operator:"))
-		argv[3] = tag;
-	if (child_run(&done, c->app->loop, &o, e) < 0)
-		return err_wrap(e, "looking for the archive of %s", ref);
-	if (done.exit_code) {
-		log_debug("images", "%s", buf_str(&done.err));
-		return 0;
-	}
-	*out = xstrndup(buf_str(&done.out), strcspn(buf_str(&done.out), "\n"));
-	return 0;
-}
-
 static int bring_named(struct provider_ctx *c, bool *loaded, struct err *e)
 {
 	const json_t *files = c->env->images;
@@ -310,17 +282,15 @@ static int bring_built(struct provider_ctx *c, const json_t *nodes, const char *
 {
 	autofree char *archive = NULL;
 
-	if (built_archive(&archive, c, ref, e) < 0)
+	if (archive_built(&archive, c->app, ref, e) < 0)
 		return -1;
 	if (archive)
 		return load(c, archive, &b->loaded, e);
 	if (nodes_have_image(nodes, ref))
 		return 0;
-	if (starts_with(ref, "localhost/presto-operator:") || streq(ref, "localhost/presto:312")) {
+	if (archive_recipe(ref)) {
 		err_set(e, ERR_NOT_FOUND, "the image %s is not built", ref);
-		return err_hint(e, "scripts/images/build build %s",
-				starts_with(ref, "localhost/presto:") ? "presto"
-								      : "presto-operator");
+		return err_hint(e, "%s", archive_recipe(ref));
 	}
 	/* Nodes here reach no registry, but the kubelet's word is the one that counts. */
 	progress_warn(c->app->progress,

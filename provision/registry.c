@@ -64,6 +64,21 @@ bool image_ref_parse(struct image_ref *out, const char *ref)
 	return true;
 }
 
+const char *image_path(const char *ref, bool *named)
+{
+	size_t host = strcspn(ref, "/");
+	bool local = starts_with(ref, "localhost/");
+	bool has_host = ref[host] && (local || memchr(ref, '.', host) || memchr(ref, ':', host));
+
+	if (named)
+		*named = has_host && !local;
+	if (!has_host)
+		return ref;
+	if (starts_with(ref, "docker.io/library/"))
+		return ref + strlen("docker.io/library/");
+	return ref + host + 1;
+}
+
 /* key="value" out of a WWW-Authenticate header. Owned, NULL when absent. */
 static char *challenge_part(const char *header, const char *key)
 {

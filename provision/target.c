@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "k8s/obj.h"
+#include "provision/registry.h"
 
 /* Said by commands with a word, with --env, and with -f: all of them take these. */
 #define WHICH_ENVIRONMENT "prestoctl help COMMAND tells how to name one"
@@ -17,6 +18,11 @@ static int by_file(struct target *t, struct app *a, const char *file, bool lock,
 		a->exit_code = EXIT_USAGE;
 		return -1;
 	}
+	if (a->operator_image && !image_ref_parse(&(struct image_ref){0}, a->operator_image))
+		return app_usage(a, e, "--operator-image: '%.100s' is not the name of an image",
+				 a->operator_image);
+	if (a->operator_image)
+		t->env->operator_image = a->operator_image;
 	t->name = xstrdup(t->env->name);
 	t->provider = provider_find(t->env->provider);
 	t->ns = xstrdup(t->env->ns);

@@ -29,6 +29,13 @@ struct target {
 		"file", 'f', OPT_TEXT, offsetof(type, file), "FILE", "the environment file", NULL \
 	}
 
+/* The option of commands that make the operator; the value goes to app->operator_image before target_open. */
+#define TARGET_OPERATOR_OPT(type)                                                             \
+	{                                                                                     \
+		"operator-image", 0, OPT_TEXT, offsetof(type, operator_image), "IMAGE",       \
+			"the operator's image, instead of the file's: one that exists, it is not pushed", NULL \
+	}
+
 /*
  * target_open - find out which one is meant; talks to nobody. @file and @name may be NULL. With @lock the environment
  * is ours (ERR_CONFLICT when it is another's). Choosing wrongly is a usage error. app_start must have been called.

@@ -146,10 +146,11 @@ static int cmd_leftovers(struct probe *p, const char *name, struct err *e)
 static int cmd_repository(struct probe *p, const char *name, struct err *e)
 {
 	const struct gke_ref r = {"demo-proj", "us-central1", name};
+	autofree char *uri = NULL, *same = NULL;
 	bool made = false, again = false;
 
-	if (artifact_ensure(&made, p->gke, &r, NULL, &p->wait, e) < 0 ||
-	    artifact_ensure(&again, p->gke, &r, NULL, &p->wait, e) < 0 ||
+	if (artifact_ensure(&made, &uri, p->gke, &r, NULL, &p->wait, e) < 0 ||
+	    artifact_ensure(&again, &same, p->gke, &r, NULL, &p->wait, e) < 0 ||
 	    artifact_delete(p->gke, &r, &p->wait, e) < 0)
 		return say_error(e);
 	printf("made %d again %d\n", made, again);

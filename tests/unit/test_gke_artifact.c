@@ -18,6 +18,7 @@ static void a_repository_is_made_when_it_is_not_there(void **state)
 	struct gke_fix *x = *state;
 	AUTO(gke_freep) struct gke *g = gke_client(x);
 	autojson json_t *labels = json_pack("{s:s}", "owner", "me");
+	autofree char *uri = NULL, *computed = NULL;
 	struct gke_wait w = quick();
 	bool made = false;
 
@@ -27,15 +28,19 @@ static void a_repository_is_made_when_it_is_not_there(void **state)
 	fault_script(x->f, "GET", "/v1/" OP, FAULT_BODY("{\"name\":\"" OP "\",\"done\":false}"));
 	fault_script(x->f, "GET", "/v1/" OP,
 		     FAULT_BODY("{\"name\":\"" OP "\",\"done\":true,\"response\":{}}"));
-	assert_ok(artifact_ensure(&made, g, &ref, labels, &w, &x->e), &x->e);
+	fault_script(x->f, "GET", REPOS "/presto",
+		     FAULT_BODY("{\"format\":\"DOCKER\",\"registryUri\":\"r.example/p/x\"}"));
+	assert_ok(artifact_ensure(&made, &uri, g, &ref, labels, &w, &x->e), &x->e);
 	assert_true(made);
+	assert_string_equal(uri, "r.example/p/x");
 	assert_int_equal(fault_unused(x->f), 0);
 	assert_has(fault_request(x->f, 1)->body,
 		   "\"format\":\"DOCKER\",\"labels\":{\"owner\":\"me\"}");
 	fault_clear(x->f);
 	fault_script(x->f, "GET", REPOS "/presto", FAULT_BODY("{\"format\":\"DOCKER\"}"));
-	assert_ok(artifact_ensure(&made, g, &ref, labels, &w, &x->e), &x->e);
+	assert_ok(artifact_ensure(&made, &computed, g, &ref, labels, &w, &x->e), &x->e);
 	assert_false(made);
+	assert_string_equal(computed, "us-central1-docker.pkg.dev/demo-proj/presto");
 	assert_int_equal(fault_count(x->f), 1);
 }
 
@@ -43,6 +48,7 @@ static void one_that_appeared_meanwhile_is_taken_and_one_of_another_kind_is_not(
 {
 	struct gke_fix *x = *state;
 	AUTO(gke_freep) struct gke *g = gke_client(x);
+	autofree char *uri = NULL;
 	struct gke_wait w = quick();
 	bool made = true;
 
@@ -53,10 +59,10 @@ static void one_that_appeared_meanwhile_is_taken_and_one_of_another_kind_is_not(
 		FAULT_BODY("{\"error\":{\"code\":409,\"message\":\"the repository already exists\","
 			   "\"status\":\"ALREADY_EXISTS\"}}"));
 	fault_script(x->f, "GET", REPOS "/presto", FAULT_BODY("{\"format\":\"DOCKER\"}"));
-	assert_ok(artifact_ensure(&made, g, &ref, NULL, &w, &x->e), &x->e);
+	assert_ok(artifact_ensure(&made, &uri, g, &ref, NULL, &w, &x->e), &x->e);
 	assert_false(made);
 	fault_script(x->f, "GET", REPOS "/presto", FAULT_BODY("{\"format\":\"MAVEN\"}"));
-	assert_int_equal(artifact_ensure(&made, g, &ref, NULL, &w, &x->e), -1);
+	assert_int_equal(artifact_ensure(&made, &uri, g, &ref, NULL, &w, &x->e), -1);
 	assert_has(x->e.msg, "holds MAVEN");
 	assert_fails(-1, &x->e, ERR_INVALID);
 }

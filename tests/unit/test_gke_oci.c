@@ -98,6 +98,38 @@ static void an_index_must_name_an_image_for_this_machine(void **state)
 	}
 }
 
+static void the_name_is_the_one_that_is_whole(void **state)
+{
+	struct gke_fix *x = *state;
+	static const char *const cases[][2] = {
+		{"\"io.containerd.image.name\":\"localhost/presto:312\","
+		 "\"org.opencontainers.image.ref.name\":\"312\"",
+		 "localhost/presto:312"},
+		{"\"org.opencontainers.image.ref.name\":\"localhost/presto:312\"",
+		 "localhost/presto:312"},
+		{"\"io.containerd.image.name\":\"presto\"", "presto"},
+		{"\"org.opencontainers.image.ref.name\":\"312\"", NULL},
+		{"\"other\":\"x\"", NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf tar = BUF_INIT(1u << 20);
+		AUTO(oci_closep) struct oci *o = NULL;
+		autofree char *index = xasprintf("{\"manifests\":[{\"digest\":\"" D
+						 "\",\"annotations\":{%s}}]}",
+						 cases[i][0]);
+
+		tar_add(&tar, "index.json", index, strlen(index));
+		assert_ok(oci_open(&o, tar_file(x, &tar), &x->e), &x->e);
+		if (cases[i][1])
+			assert_string_equal(oci_name(o), cases[i][1]);
+		else
+			assert_null(oci_name(o));
+		assert_int_equal(oci_bytes(o), (int64_t)tar.len);
+		buf_release(&tar);
+	}
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, gke_begin, gke_end)
 
 int main(void)
@@ -106,6 +138,7 @@ int main(void)
 		T(blobs_are_found_where_they_lie),
 		T(a_damaged_archive_is_refused),
 		T(an_index_must_name_an_image_for_this_machine),
+		T(the_name_is_the_one_that_is_whole),
 	};
 
 	return RUN(tests);

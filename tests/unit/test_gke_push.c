@@ -142,6 +142,76 @@ static void a_refusal_is_told_in_the_registry_s_words(void **state)
 	assert_fails(send_blob(x, p, &how, NULL), &x->e, ERR_NOT_FOUND);
 }
 
+static void a_look_asks_for_the_manifest_and_changes_nothing(void **state)
+{
+	struct gke_fix *x = *state;
+	AUTO(push_freep) struct push *p = registry(x, NULL, NULL);
+	bool there = false;
+
+	fault_script(x->f, "HEAD", REPO "/manifests/v1", FAULT_STATUS(503));
+	fault_script(x->f, "HEAD", REPO "/manifests/v1", FAULT_STATUS(200));
+	assert_ok(push_look(&there, p, "demo-proj/presto/operator", "v1", &x->e), &x->e);
+	assert_true(there);
+	fault_script(x->f, "HEAD", REPO "/manifests/v2", FAULT_STATUS(404));
+	assert_ok(push_look(&there, p, "demo-proj/presto/operator", "v2", &x->e), &x->e);
+	assert_false(there);
+	fault_script(x->f, "HEAD", REPO "/manifests/v2", FAULT_STATUS(403));
+	assert_fails(push_look(&there, p, "demo-proj/presto/operator", "v2", &x->e), &x->e,
+		     ERR_DENIED);
+	assert_fails(push_look(&there, p, "demo-proj/../x", "v2", &x->e), &x->e, ERR_INVALID);
+	assert_int_equal(fault_count(x->f), 4);
+}
+
+struct told {
+	int64_t most;
+	unsigned sending, again;
+	enum err_code why;
+};
+
+static void on_sending(const char *digest, int64_t sent, int64_t bytes, void *arg)
+{
+	struct told *t = arg;
+
+	assert_true(oci_digest_check(digest));
+	assert_true(sent >= 0 && sent <= bytes);
+	t->most = sent > t->most ? sent : t->most;
+	t->sending++;
+}
+
+static void on_again(const struct err *e, void *arg)
+{
+	struct told *t = arg;
+
+	t->again++;
+	t->why = e->code;
+}
+
+static void what_goes_out_and_what_is_repeated_is_told(void **state)
+{
+	struct gke_fix *x = *state;
+	struct told told = {0};
+	const struct push_opts o = {.host = fault_url(x->f) + strlen("http://"),
+				    .backoff = NS_MS,
+				    .sending = on_sending,
+				    .on_retry = on_again,
+				    .arg = &told};
+	AUTO(push_freep) struct push *p = NULL;
+	enum push_how how;
+
+	assert_ok(push_new(&p, x->l, &o, &x->e), &x->e);
+	fault_always(x->f, "HEAD", BLOBS "*", FAULT_STATUS(404));
+	fault_always(x->f, "POST", BLOBS "uploads/", FAULT_STATUS(202),
+		     FAULT_HEADER("Location: /uploads/1"));
+	fault_script(x->f, "PUT", "/uploads/1", FAULT_RESET);
+	fault_script(x->f, "PUT", "/uploads/1", FAULT_DELAY(1200), FAULT_STATUS(201));
+	assert_ok(send_blob(x, p, &how, NULL), &x->e);
+	assert_int_equal(how, PUSH_SENT);
+	assert_int_equal(told.again, 1);
+	assert_int_equal(told.why, ERR_UNAVAILABLE);
+	assert_in_range(told.sending, 1, 3);
+	assert_int_equal(told.most, strlen(TAR_LAYER));
+}
+
 /* --- credentials ------------------------------------------------------------------------------ */
 
 static void basic_credentials_are_sent_when_asked_for(void **state)
@@ -348,6 +418,8 @@ int main(void)
 		T(a_neighbour_s_blob_is_mounted),
 		T(a_broken_upload_starts_again_whole),
 		T(a_refusal_is_told_in_the_registry_s_words),
+		T(a_look_asks_for_the_manifest_and_changes_nothing),
+		T(what_goes_out_and_what_is_repeated_is_told),
 		T(basic_credentials_are_sent_when_asked_for),
 		T(a_bearer_token_is_fetched_and_replaced_when_it_has_ended),
 		T(google_s_token_goes_to_google_only),

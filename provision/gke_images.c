@@ -187,7 +187,7 @@ static void on_sending(const char *digest, int64_t sent, int64_t bytes UNUSED, v
 {
 	const struct work *w = arg;
 
-	progress_say(w->c->app->progress, "%s: %.0f of %.0f MB, sending blob %.12s", w->at->place,
+	progress_say(w->c->app->progress, "%s: %.1f of %.1f MB, sending blob %.12s", w->at->place,
 		     (double)(w->done + sent) / MB, (double)oci_bytes(w->at->image) / MB,
 		     digest + strlen("sha256:"));
 }
@@ -200,7 +200,7 @@ static void on_part(const char *digest, int64_t bytes, enum push_how how, void *
 	w->done += bytes;
 	if (how == PUSH_SENT)
 		w->sent += bytes;
-	progress_say(w->c->app->progress, "%s: %.0f of %.0f MB, blob %.12s %s", w->at->place,
+	progress_say(w->c->app->progress, "%s: %.1f of %.1f MB, blob %.12s %s", w->at->place,
 		     (double)w->done / MB, (double)oci_bytes(w->at->image) / MB,
 		     digest + strlen("sha256:"), words[how]);
 }
@@ -364,7 +364,7 @@ int gke_images(struct provider_ctx *c, struct k8s *k, const char *const *refs, s
 	others = w.check.on_nodes + w.check.in_registry + w.check.unknown;
 	if (w.n)
 		at = (size_t)snprintf(words, 200,
-				      "%zu sent (%.0f MB), %zu there already, in %.80s%s",
+				      "%zu sent (%.1f MB), %zu there already, in %.80s%s",
 				      w.images_sent, (double)w.sent / MB, w.images_there,
 				      w.home.prefix, others ? "; " : "");
 	if (others && at < 200)

@@ -14,7 +14,6 @@
 #include "gke/secret.h"
 #include "provision/gke_cluster.h"
 
-#define REPOSITORY   "prestoctl"
 #define PASSWORD_MAX 4096
 
 /* A repository of Artifact Registry; all owned. */
@@ -68,7 +67,7 @@ static int find_repository(struct repository *out, struct provider_ctx *c, const
 	out->project = xstrdup(project);
 	out->location = location ? xstrdup(location)
 				 : gke_region_of(json_string_value(json_array_get(s.locations, 0)));
-	out->name = xstrdup(jx_str_or(r, "repository", REPOSITORY));
+	out->name = xstrdup(jx_str_or(r, "repository", ""));
 	return 0;
 }
 

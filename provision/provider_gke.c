@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/version.h"
 #include "provision/gke_ensure.h"
+#include "provision/gke_images.h"
 #include "provision/gke_preflight.h"
 #include "provision/gke_remove.h"
 
@@ -224,9 +225,11 @@ static int access_cluster(struct k8s **out, struct provider_ctx *c, struct err *
 
 const struct provider provider_gke = {
 	.name = "gke",
+	.prepare = gke_images_prepare,
 	.observe = observe,
 	.ensure = ensure,
 	.access = access_cluster,
+	.images = gke_images,
 	.record = gke_record,
 	.release = gke_release,
 	.destroy = gke_destroy,

@@ -23,6 +23,7 @@ from client import Google  # noqa: E402  pylint: disable=wrong-import-position
 
 PRESTOCTL = ROOT / "build" / os.environ.get("VARIANT", "debug") / "prestoctl"
 PROJECT = "demo-proj"
+REPOSITORY = f"projects/{PROJECT}/locations/us-central1/repositories/prestoctl"
 HOME = f"us-central1-docker.pkg.dev/{PROJECT}/prestoctl"
 OPERATOR, PRESTO = [b"operator " * 20_000], [os.urandom(3_000_000), b"shared " * 50_000]
 
@@ -74,12 +75,19 @@ def _google(tmp_path_factory):
         state = google.folder / "state"
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(state / "server.pem", state / "server.key")
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Kubernetes)
+        server = Quiet(("127.0.0.1", 0), Kubernetes)
         server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        google.configure(backends=[{"endpoint": f"127.0.0.1:{server.server_port}", "caFile": str(state / "ca.pem")}])
+        google.backends = [{"endpoint": f"127.0.0.1:{server.server_port}", "caFile": str(state / "ca.pem")}]
         yield google
         server.shutdown()
+
+
+class Quiet(ThreadingHTTPServer):
+    """Clients are interrupted here."""
+
+    def handle_error(self, *_):
+        pass
 
 
 class Env:
@@ -89,7 +97,7 @@ class Env:
         self.google, self.folder, self.file = google, folder, folder / "gke.yaml"
         google.reset()
         google.control("DELETE", "faults")
-        google.configure(registry="")
+        google.configure(backends=google.backends)
         Kubernetes.images = []
         peer.archive(folder / "operator.tar", OPERATOR, "localhost/presto-operator:dev")
         self.manifest = peer.archive(folder / "presto.tar", PRESTO, "localhost/presto:312")
@@ -125,7 +133,7 @@ esac
     def up(self, *args):
         """(exit code, events): until the images are there, or something failed. 0: they are."""
         events, done = [], False
-        with subprocess.Popen([PRESTOCTL, "up", "-f", self.file, "--output", "json", *args], env=self.env, text=True,
+        with subprocess.Popen([PRESTOCTL, "up", "-f", self.file, "--output", "json", "--timeout", "50s", *args], env=self.env, text=True,
                               stderr=subprocess.PIPE, stdout=subprocess.PIPE) as run:
             for line in run.stderr:
                 self.said += line
@@ -172,23 +180,24 @@ def test_a_repository_is_made_and_filled_with_google_s_token_and_a_second_run_wr
         env.write({"repository": "prestoctl"})
         code, events = env.up()
         assert code == 0, events
-        assert said(events, "done") == [f"2 sent (4 MB), 0 there already, in {HOME}"]
+        assert said(events, "done") == [f"2 sent (3.5 MB), 0 there already, in {HOME}"]
         steps = said(events)
-        assert any(m.startswith("presto:312: 3 of 4 MB, blob ") and m.endswith(" sent") for m in steps), steps
+        assert any(m.startswith("presto:312: 3.0 of 3.4 MB, blob ") and m.endswith(" sent") for m in steps), steps
         assert registry.tags() == {f"{PROJECT}/prestoctl/presto:312", f"{PROJECT}/prestoctl/presto-operator:dev"}
-        [made] = [r for r in env.google.ledger()["projects"][PROJECT]["repositories"]]
+        status, made = env.google.http("GET", f"/v1/{REPOSITORY}", token=env.google.token)
+        assert status == 200
         assert made["labels"] == {"made-by": "prestoctl"} and made["format"] == "DOCKER"
         assert env.state()["made"]["repository"] == HOME
         before, google = len(registry.requests()), len(env.google.requests())
         code, events = env.up()
-        assert code == 0 and said(events, "done") == [f"0 sent (0 MB), 2 there already, in {HOME}"], events
+        assert code == 0 and said(events, "done") == [f"0 sent (0.0 MB), 2 there already, in {HOME}"], events
         # One per image, after the first 401.
         assert [(m, s) for m, _, s in registry.requests()[before:]] == [("HEAD", 401), ("HEAD", 200), ("HEAD", 200)]
         assert [e for e in env.google.requests()[google:] if e["write"]] == []
 
 
 def test_names_of_images_are_below_the_registry_also_in_manifests(env):
-    env.write({})
+    env.write({"repository": "prestoctl"})
     got = list(yaml.safe_load_all(env.ctl("manifests", "-f", env.file).stdout))
     [operator] = [o for o in got if o["kind"] == "Deployment"]
     assert operator["spec"]["template"]["spec"]["containers"][0]["image"] == f"{HOME}/presto-operator:dev"
@@ -251,8 +260,8 @@ def test_a_registry_that_stays_away_is_not_taken_for_the_api_server(env):
 
 
 def test_a_repository_of_another_kind_is_refused(env):
-    path = f"/v1/projects/{PROJECT}/locations/us-central1/repositories?repositoryId=prestoctl"
-    assert env.google.http("POST", path, {"format": "MAVEN"}, token=env.google.token)[0] == 200
+    where, _, name = REPOSITORY.rpartition("/")
+    assert env.google.http("POST", f"/v1/{where}?repositoryId={name}", {"format": "MAVEN"}, token=env.google.token)[0] == 200
     env.write({"repository": "prestoctl"})
     code, events = env.up()
     assert code == 1, events
@@ -288,7 +297,7 @@ def test_an_operator_image_that_exists_is_used_and_not_pushed(env, registry):
     code, events = env.up()
     assert code == 0
     code, events = env.up("--operator-image", f"{registry.host}/presto-operator:dev")
-    assert code == 0 and "0 sent (0 MB), 1 there already" in said(events, "done")[0], events
+    assert code == 0 and "0 sent (0.0 MB), 1 there already" in said(events, "done")[0], events
     done = env.ctl("up", "-f", env.file, "--operator-image", "No Image")
     assert done.returncode == 2 and "is not the name of an image" in done.stderr
 
@@ -300,10 +309,10 @@ def test_a_wrong_archive_is_found_before_anything_is_made(env, tmp_path):
             (tmp_path / "x.tar").write_text(text)
         else:
             peer.archive(tmp_path / "x.tar", [b"x"])
-        env.write({}, images=["x.tar"])
+        env.write({"repository": "prestoctl"}, images=["x.tar"])
         code, events = env.up()
         assert code == 1 and words in error(events)["message"], events
-    env.write({}, images=["absent.tar"])
+    env.write({"repository": "prestoctl"}, images=["absent.tar"])
     assert env.up()[0] == 1
     assert not [r for r in env.google.requests() if "repositories" in r["path"]]
 

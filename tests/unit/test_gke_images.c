@@ -97,9 +97,10 @@ static void the_prefix_is_the_repository_or_the_other_registry(void **state UNUS
 	static const struct {
 		const char *registry, *prefix;
 	} cases[] = {
-		{"{}", HOME},
+		{"{repository: prestoctl}", HOME},
 		{"{repository: team}", "us-central1-docker.pkg.dev/demo-proj/team"},
-		{"{location: europe}", "europe-docker.pkg.dev/demo-proj/prestoctl"},
+		{"{repository: prestoctl, location: europe}",
+		 "europe-docker.pkg.dev/demo-proj/prestoctl"},
 		{"{host: 'r.example:5000'}", "r.example:5000"},
 		{"{host: r.example, path: a/b}", "r.example/a/b"},
 	};

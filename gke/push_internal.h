@@ -29,7 +29,7 @@ struct push_request {
 	struct http_body body;
 	ns_t timeout;
 	size_t *sent; /* as in http_req */
-	bool bare; /* to a host that is not the registry: no credentials */
+	bool bare;    /* to a host that is not the registry: no credentials */
 };
 
 /*

@@ -52,9 +52,10 @@ struct app {
 	ns_t deadline;             /* clock_mono, from --timeout */
 	bool bounded;              /* --timeout was given: it holds for everything */
 	struct google *google;     /* the login, when there was one (google.h) */
-	const char *operator_image; /* --operator-image: instead of the file's; NULL: not given */
 	struct buf detail; /* lines printed below an error: tables, log lines, every finding */
 	int exit_code;     /* not 0: overrides the class of the error */
+	/* --operator-image of up and plan; NULL: the file's */
+	const char *operator_image;
 };
 
 struct command {

@@ -30,10 +30,11 @@ struct target {
 	}
 
 /* The option of commands that make the operator; the value goes to app->operator_image before target_open. */
-#define TARGET_OPERATOR_OPT(type)                                                             \
-	{                                                                                     \
-		"operator-image", 0, OPT_TEXT, offsetof(type, operator_image), "IMAGE",       \
-			"the operator's image, instead of the file's: one that exists, it is not pushed", NULL \
+#define TARGET_OPERATOR_OPT(type)                                                                         \
+	{                                                                                                 \
+		"operator-image", 0, OPT_TEXT, offsetof(type, operator_image), "IMAGE",                   \
+			"the operator's image, instead of the file's: one that exists, it is not pushed", \
+			NULL                                                                              \
 	}
 
 /*

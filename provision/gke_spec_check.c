@@ -47,8 +47,7 @@ static char *pointer_to(const char *base, const char *key)
 	size_t len = strlen(base);
 	char *out = xcalloc(1, len + 2 * strlen(key) + 2), *p = out + len + 1;
 
-	memcpy(out, base, len);
-	out[len] = '/';
+	snprintf(out, len + 2, "%s/", base);
 	for (; *key; key++) {
 		if (*key == '~' || *key == '/')
 			*p++ = '~';

@@ -106,7 +106,6 @@ static int set(struct found f, const char *value, struct err *e)
 {
 	void *at = (char *)f.into + f.opt->at;
 	struct opt_texts *texts = at;
-	struct opt_maybe *maybe = at;
 
 	switch (f.opt->type) {
 	case OPT_FLAG:
@@ -126,8 +125,8 @@ static int set(struct found f, const char *value, struct err *e)
 				       f.opt->name, OPT_TEXTS_MAX);
 		return set_text(f.opt, &texts->v[texts->n++], value, e);
 	case OPT_MAYBE:
-		maybe->given = true;
-		return value ? set_text(f.opt, &maybe->value, value, e) : 0;
+		((struct opt_maybe *)at)->given = true;
+		return set_text(f.opt, &((struct opt_maybe *)at)->value, value, e);
 	}
 	return 0;
 }
@@ -138,10 +137,13 @@ struct next {
 	bool taken;
 };
 
-/* An option that has a value or not: does the next word look like one? */
+/* An option that has a value or not, and no next word that looks like one: given, that is all. */
 static bool goes_without(struct found f, const struct next *next)
 {
-	return f.opt->type == OPT_MAYBE && (!next->word || next->word[0] == '-');
+	if (f.opt->type != OPT_MAYBE || (next->word && next->word[0] != '-'))
+		return false;
+	((struct opt_maybe *)(void *)((char *)f.into + f.opt->at))->given = true;
+	return true;
 }
 
 static const char *take_next(struct next *next)
@@ -168,7 +170,7 @@ static int parse_long(const struct opt_set *sets, size_t n, const char *word, st
 	if (value)
 		return set(f, value + 1, e);
 	if (goes_without(f, next))
-		return set(f, NULL, e);
+		return 0;
 	if (!next->word)
 		return err_set(e, ERR_INVALID, "--%s needs a value: %s", f.opt->name, f.opt->arg);
 	return set(f, take_next(next), e);
@@ -190,7 +192,7 @@ static int parse_short(const struct opt_set *sets, size_t n, const char *word, s
 		if (c[1])
 			return set(f, c + 1 + (c[1] == '='), e);
 		if (goes_without(f, next))
-			return set(f, NULL, e);
+			return 0;
 		if (!next->word)
 			return err_set(e, ERR_INVALID, "-%c needs a value: %s", *c, f.opt->arg);
 		return set(f, take_next(next), e);

@@ -14,7 +14,7 @@ enum opt_type {
 	OPT_COUNT,    /* int, 0 to 1,000,000 */
 	OPT_DURATION, /* ns_t, more than 0 */
 	OPT_TEXTS,    /* struct opt_texts: may be given several times */
-	OPT_MAYBE,    /* struct opt_maybe: the next word is its value unless it is an option; for commands without words */
+	OPT_MAYBE, /* struct opt_maybe: the next word is its value unless it is an option; for commands without words */
 };
 
 #define OPT_TEXTS_MAX 32

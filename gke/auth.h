@@ -85,8 +85,8 @@ const char *auth_file(const struct auth *a, bool *token);
 const char *auth_acts_as(const struct auth *a);
 /* auth_given - a raw access token, which somebody else renews: its end is not known. */
 bool auth_given(const struct auth *a);
-/* auth_variables - every variable that has a say in who we are; ended by NULL. */
-extern const char *const auth_variables[];
+/* Every variable that has a say in who we are, ended by NULL: auth_places only where no option names a credential. */
+extern const char *const auth_places[], *const auth_variables[];
 /* auth_well_known - where a login is kept when no variable names one. Owned, NULL without a home folder. */
 char *auth_well_known(const struct gke_env *env);
 

@@ -27,16 +27,12 @@ static json_t *exec_user(const char *self, json_t *login)
 			 "provideClusterInfo", 0);
 }
 
-void kubectl_entry(struct kubectl_entry *out, const json_t *state, const char *env,
-		   const struct k8s_config *config, const char *self, json_t *login, const char *ns)
+void kubectl_entry(struct kubectl_entry *out, const char *env, const struct k8s_config *config,
+		   const char *self, json_t *login, const char *ns)
 {
-	const json_t *gke = jx_get(state, "gke");
-	const char *cluster = jx_str(gke, "cluster");
-
 	kubeconfig_parts(&out->cluster, &out->user, config);
-	if (cluster) {
-		out->name = xasprintf("gke_%s_%s_%s", jx_str_or(gke, "project", ""),
-				      jx_str_or(gke, "location", ""), cluster);
+	if (config->token_fn) {
+		out->name = xstrdup(config->context);
 		json_decref(out->user);
 		out->user = exec_user(self, login);
 	} else {
@@ -79,8 +75,7 @@ static void entry_of(struct kubectl_entry *out, const struct target *t, const st
 	autofree char *self = realpath("/proc/self/exe", NULL);
 	autojson json_t *login = kubectl_login(t->pc.app->google);
 
-	kubectl_entry(out, t->state.doc, t->name, k8s_config_of(k), self ? self : "prestoctl",
-		      login, t->ns);
+	kubectl_entry(out, t->name, k8s_config_of(k), self ? self : "prestoctl", login, t->ns);
 }
 
 char *kubectl_text(const struct target *t, const struct k8s *k)

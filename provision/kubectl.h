@@ -17,12 +17,12 @@ struct kubectl_entry {
 };
 
 /*
- * kubectl_entry - of a cluster that is connected to. Pure. @self: the absolute path of prestoctl; @login: its options for
- * the same login (kubectl_login), for gke; @ns: of the Presto resource, NULL: the configuration's.
+ * kubectl_entry - of a cluster that is connected to. Pure. Where tokens come from a callback (gke) the entry is called as
+ * the configuration's context, and its user runs @self (the absolute path of prestoctl) with @login, the options for the
+ * same login (kubectl_login). @env: NULL when it has no name; @ns: of the Presto resource, NULL: the configuration's.
  */
-void kubectl_entry(struct kubectl_entry *out, const json_t *state, const char *env,
-		   const struct k8s_config *config, const char *self, json_t *login,
-		   const char *ns);
+void kubectl_entry(struct kubectl_entry *out, const char *env, const struct k8s_config *config,
+		   const char *self, json_t *login, const char *ns);
 void kubectl_entry_release(struct kubectl_entry *k);
 /* kubectl_login - {"--credentials", PATH ...}: how prestoctl becomes the same again. Owned array; @g NULL: empty. */
 json_t *kubectl_login(const struct google *g);

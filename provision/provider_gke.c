@@ -194,6 +194,7 @@ static int connect_to(struct k8s **out, struct gke_cluster *k, struct err *e)
 		return err_wrap(e, "cluster %s", k->name);
 	config.server = TAKE(at.server);
 	config.ca_pem = TAKE(at.ca_pem);
+	config.context = xasprintf("gke_%s_%s_%s", k->project, k->location, k->name);
 	config.ns = xstrdup("default");
 	config.token_fn = auth_token;
 	config.token_arg = k->google->auth;

@@ -68,6 +68,18 @@ static void add_given(struct sha256 *h, const char *what, const char *path)
 		add_file(h, path);
 }
 
+static void add_variables(struct sha256 *h, const struct gke_env *env, const char *const *names)
+{
+	for (; *names; names++) {
+		const char *v = gke_getenv(env, *names);
+
+		sha256_adds(h, *names);
+		sha256_adds(h, v ? v : "");
+		if (v) /* most are no files, which is quickly found out */
+			add_file(h, v);
+	}
+}
+
 static void login_key(char out[SHA256_HEX_SIZE], const struct globals *g, const struct gke_env *env)
 {
 	autofree char *adc = auth_well_known(env);
@@ -78,17 +90,13 @@ static void login_key(char out[SHA256_HEX_SIZE], const struct globals *g, const 
 	add_given(&h, "credentials", g->credentials);
 	add_given(&h, "token file", g->access_token_file);
 	sha256_adds(&h, g->impersonate ? g->impersonate : "\n");
-	for (const char *const *name = auth_variables; *name; name++) {
-		const char *v = gke_getenv(env, *name);
-
-		sha256_adds(&h, *name);
-		sha256_adds(&h, v ? v : "");
-		if (v && *v == '/' && !streq(*name, "HOME") && !streq(*name, "CLOUDSDK_CONFIG"))
-			add_file(&h, v);
-	}
-	if (adc) {
-		add_file(&h, adc);
-		add_gcloud(&h, env, adc);
+	add_variables(&h, env, auth_variables);
+	if (!g->credentials && !g->access_token_file) {
+		add_variables(&h, env, auth_places);
+		if (adc) {
+			add_file(&h, adc);
+			add_gcloud(&h, env, adc);
+		}
 	}
 	sha256_hex(&h, out);
 }

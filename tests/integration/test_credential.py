@@ -226,9 +226,18 @@ def test_a_credential_file_that_changes_is_another_login(shell, google, tmp_path
     assert shell.token("--credentials", str(key)) != first
 
 
+def test_a_relative_path_is_read_as_well(shell, google, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    tokens = []
+    for credential in ("sa", "user"):
+        shutil.copy(google.credentials[credential], "key.json")
+        tokens.append(shell.token(GOOGLE_APPLICATION_CREDENTIALS="key.json"))
+    assert tokens[0] != tokens[1]
+
+
 def test_every_variable_that_the_login_reads_is_in_the_key():
     found = (ROOT / "gke/auth_find.c").read_text()
-    table = set(re.findall(r'"([A-Z_]+)"', found.split("auth_variables[] = {")[1].split("NULL,")[0]))
+    table = set(re.findall(r'"([A-Z_]+)"', found.split("auth_places[] = {")[1].split("struct ")[0]))
     other = {"PATH", "GOOGLE_CLOUD_QUOTA_PROJECT", "CLOUDSDK_BILLING_QUOTA_PROJECT"}     # have no say in whose the token is
     for file in (ROOT / "gke").glob("auth*.c"):
         text = file.read_text()

@@ -1,18 +1,28 @@
 """prestoctl kubeconfig and real kubectl on the same files: which file, what stays, locks, and a hundred at once."""
 import concurrent.futures
+import http.server
 import json
 import os
 import pathlib
 import shutil
 import signal
+import ssl
 import stat
 import subprocess
+import sys
+import threading
 import time
+import xml.etree.ElementTree
 
 import pytest
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/peers/google"))
+sys.dont_write_bytecode = True
+
+from client import Google               # noqa: E402  pylint: disable=wrong-import-position
+
 PRESTOCTL = ROOT / "build" / os.environ.get("VARIANT", "debug") / "prestoctl"
 SOURCE = {"apiVersion": "v1", "kind": "Config", "current-context": "c",
           "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
@@ -397,3 +407,199 @@ def test_a_killed_prestoctl_keeps_nobody_waiting(home):
     done = home.merge("last")
     assert time.monotonic() - began < 5, done.stderr
     assert {"old", "prestoctl-last"} <= set(home.contexts()) and "config.lock" not in home.left()
+
+
+# --- clusters of Google, up --kubeconfig and up --junit ---------------------------------------------------------------
+
+class Api(http.server.BaseHTTPRequestHandler):
+    """An API server that has a version and nothing else, and allows nothing: `up` ends at the rights."""
+
+    tokens = []
+
+    def do_GET(self):
+        self.tokens.append(self.headers.get("Authorization", "").removeprefix("Bearer "))
+        body = {"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404, "message": "not there"}
+        if self.path.startswith("/version"):
+            body = {"gitVersion": "v1.30.0", "major": "1", "minor": "30"}
+        self.answer(body)
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.answer({"kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403, "message": "no"})
+
+    do_PATCH = do_POST
+
+    def answer(self, body):
+        data = json.dumps(body).encode()
+        self.send_response(body.get("code", 200))
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_args):
+        pass
+
+
+@pytest.fixture(scope="module", name="google")
+def _google(tmp_path_factory):
+    with Google(tmp_path_factory.mktemp("google"), scale=3000) as google:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pathlib.Path(google.ca).parent / "server.pem", pathlib.Path(google.ca).parent / "server.key")
+        api = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Api)
+        api.socket = context.wrap_socket(api.socket, server_side=True)
+        threading.Thread(target=api.serve_forever, daemon=True).start()
+        google.backends = [{"endpoint": f"127.0.0.1:{api.server_port}", "caFile": google.ca}]
+        yield google
+        api.shutdown()
+
+
+class Gke(Home):
+    """An environment of provider gke; `up` makes its cluster and fails later."""
+
+    name = "gke_demo-proj_us-central1-a_demo"
+
+    def __init__(self, folder, google):
+        super().__init__(folder)
+        self.google = google
+        google.reset()
+        google.configure(backends=google.backends)
+        (folder / "gke.yaml").write_text(yaml.safe_dump({
+            "apiVersion": "prestoctl/v1", "kind": "Environment", "name": "demo",
+            "cluster": {"provider": "gke", "gke": {"project": "demo-proj", "location": "us-central1-a", "nodePools": [
+                {"name": "workers", "machineType": "e2-standard-4", "count": 2}]}},
+            "operator": {"image": "registry.example/presto-operator:1"},
+            "presto": {"metadata": {"name": "example"}, "spec": {
+                "coordinator": {"cpuRequest": "1", "memoryAllocation": "2Gi"},
+                "worker": {"count": 1, "cpuRequest": "1", "memoryAllocation": "2Gi"}}}}))
+
+    def env(self, credential="sa", **more):
+        env = self.google.env(self.folder, credential=credential, PRESTOCTL_SHORTEST_POLL="20ms")
+        env.pop("KUBECONFIG")
+        env.pop("XDG_CACHE_HOME", None)
+        return {**env, "XDG_STATE_HOME": str(self.folder / "state"), **more}
+
+    def ctl(self, *args, **env):
+        done = subprocess.run([PRESTOCTL, *args], cwd=self.folder, env=self.env(**env), capture_output=True, text=True,
+                              timeout=60, check=False)
+        assert not self.google.secrets_in(done.stdout + done.stderr)
+        return done
+
+    def up(self, *args, **env):
+        done = self.ctl("up", "-f", "gke.yaml", *args, **env)
+        assert done.returncode in (1, 4) and "rights" in done.stderr, done
+        return done
+
+
+@pytest.fixture(name="gke")
+def _gke(tmp_path, google):
+    return Gke(tmp_path, google)
+
+
+@needs_kubectl
+def test_kubectl_reaches_a_cluster_of_google_by_our_plugin_alone(gke, google):
+    gke.up("--kubeconfig", "--junit", "report.xml")
+    (user,) = yaml.safe_load(gke.config.read_text())["users"]
+    assert user == {"name": gke.name, "user": {"exec": {
+        "apiVersion": "client.authentication.k8s.io/v1", "command": str(PRESTOCTL), "args": [
+            "credential", "--credentials", google.credentials["sa"]],
+        "interactiveMode": "Never", "installHint": user["user"]["exec"]["installHint"], "provideClusterInfo": False}}}
+    assert gke.kubectl("config", "current-context").stdout.strip() == gke.name
+    Api.tokens.clear()
+    for credential in ("sa", None):                 # the login is in the entry: no variable is needed
+        done = gke.kubectl("--context", gke.name, "get", "--raw", "/version", credential=credential)
+        assert "v1.30.0" in done.stdout, done
+    assert len(set(Api.tokens)) == 1 and google.secrets_in(Api.tokens[0]) == [Api.tokens[0]]
+    cached = [f for f in gke.folder.rglob("*") if f.is_file() and google.secrets_in(f.read_text(errors="replace"))]
+    assert len(cached) == 1 and cached[0].parent == gke.folder / ".cache/prestoctl/tokens"
+
+
+def test_an_entry_says_how_to_log_in_again(gke, google):
+    deploy = "deploy@demo-proj.iam.gserviceaccount.com"
+    gke.up()
+    for args, credential, want in [
+            (("--impersonate-service-account", deploy), "sa", ["--credentials", google.credentials["sa"],
+                                                               "--impersonate-service-account", deploy]),
+            ((), "token", ["--access-token-file", google.credentials["token"]]),
+            (("--credentials", google.credentials["user"]), None, ["--credentials", google.credentials["user"]]),
+            ((), "metadata", [])]:
+        done = gke.ctl("kubeconfig", "demo", "-o", "json", *args, credential=credential)
+        assert json.loads(done.stdout)["context"] == gke.name, done
+        (user,) = yaml.safe_load(gke.config.read_text())["users"]
+        assert user["user"]["exec"]["args"] == ["credential", *want]
+    shutil.rmtree(gke.folder / "state")                                                 # what is remembered is not needed
+    done = gke.ctl("kubeconfig", "-f", "gke.yaml", "--print", "-o", "json")
+    assert json.loads(done.stdout)["current-context"] == gke.name, done
+
+
+def cases(file):
+    suite = xml.etree.ElementTree.parse(file).getroot().find("testsuite")
+    found = {c.get("name"): next((child.tag for child in c), "passed") for c in suite}
+    assert [suite.get(k) for k in ("tests", "failures")] == [str(len(found)), str(list(found.values()).count("failure"))]
+    return found
+
+
+def test_junit_has_a_case_per_step_also_of_a_run_that_fails(gke):
+    gke.up("--junit", "report.xml")
+    found = cases(gke.folder / "report.xml")
+    assert list(found)[:4] == ["environment file", "cluster", "api", "rights"]
+    assert found["cluster"] == found["api"] == "passed" and found["rights"] == "failure" and found["sql"] == "skipped"
+
+
+def test_junit_of_a_bad_file_and_of_one_that_cannot_be_written(gke):
+    (gke.folder / "gke.yaml").write_text("name: [\n")
+    assert gke.ctl("up", "-f", "gke.yaml", "--junit", "report.xml").returncode == 2
+    found = cases(gke.folder / "report.xml")
+    assert found.pop("environment file") == "failure" and set(found.values()) == {"skipped"}
+    done = gke.ctl("up", "-f", "gke.yaml", "--junit", "nowhere/report.xml")
+    assert done.returncode == 2 and "no JUnit report: " in done.stderr
+
+
+def test_junit_of_an_interrupted_run(gke, google):
+    google.fault(match={"method": "POST", "path": "*/clusters"}, hang=20)
+    with subprocess.Popen([PRESTOCTL, "up", "-f", "gke.yaml", "--junit", "report.xml"], cwd=gke.folder, env=gke.env(),
+                          stderr=subprocess.DEVNULL) as run:
+        while not any(r["method"] == "POST" and r["path"].endswith("/clusters") for r in google.requests()):
+            time.sleep(0.05)
+            assert run.poll() is None
+        run.send_signal(signal.SIGINT)
+        assert run.wait(20) == 130
+    assert cases(gke.folder / "report.xml")["cluster"] == "failure"
+    google.control("DELETE", "faults")
+
+
+def test_up_merges_into_a_named_file_only_after_the_api_has_answered(gke, google):
+    google.fault(preset="denied", match={"method": "POST", "path": "*/clusters"}, times=1)
+    assert gke.ctl("up", "-f", "gke.yaml", "--kubeconfig", "mine").returncode != 0 and not (gke.folder / "mine").exists()
+    gke.up("--kubeconfig", "mine")
+    assert list(entries(yaml.safe_load((gke.folder / "mine").read_text()))) == [gke.name]
+    assert not gke.config.exists()
+    (gke.folder / "mine").write_text("{")
+    assert "mine:2:1" in gke.up("--kubeconfig=mine").stderr
+
+
+def test_for_an_existing_cluster_up_reads_the_file_that_is_named(home):
+    file = home.environment("demo")
+    (home.folder / "else").write_text(json.dumps(SOURCE).replace("127.0.0.1:1", "127.0.0.1:2"))
+    for args, code, said in [((), 2, "--kubeconfig needs a value"), (("else",), 1, "127.0.0.1:2")]:
+        done = subprocess.run([PRESTOCTL, "up", "-f", file, "--timeout", "2s", "--kubeconfig", *args], cwd=home.folder,
+                              env=home.env(XDG_STATE_HOME=str(home.folder / "state")), capture_output=True, text=True,
+                              timeout=30, check=False)
+        assert said in done.stderr and done.returncode in (code, 3), done
+    assert not home.config.exists()
+
+
+def test_down_takes_away_what_was_merged_unless_the_cluster_is_to_stay(home, google):
+    """The API server has nothing, so there is nothing else to do."""
+    source = json.loads(json.dumps(SOURCE).replace("127.0.0.1:1", google.backends[0]["endpoint"]))
+    source["clusters"][0]["cluster"]["certificate-authority"] = google.ca
+    (home.folder / "source").write_text(json.dumps(source))
+    for options, left, said in [(("--keep-cluster",), ["prestoctl-demo"], ""), ((), [], "context prestoctl-demo is gone from"),
+                                (("-o", "json"), ["prestoctl-demo"], "somebody has changed it")]:
+        home.merge("demo")
+        if "json" in options:
+            home.config.write_text(home.config.read_text().replace("sesame", "simsim"))
+        done = subprocess.run([PRESTOCTL, "down", "-f", "demo.yaml", *options], cwd=home.folder, env=home.env(),
+                              capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0 and said in done.stdout + done.stderr, done
+        assert list(entries(yaml.safe_load(home.config.read_text()))) == left

@@ -14,7 +14,7 @@ enum opt_type {
 	OPT_COUNT,    /* int, 0 to 1,000,000 */
 	OPT_DURATION, /* ns_t, more than 0 */
 	OPT_TEXTS,    /* struct opt_texts: may be given several times */
-	OPT_MAYBE, /* struct opt_maybe: the next word is its value unless it is an option; for commands without words */
+	OPT_MAYBE,    /* struct opt_maybe: the next word is its value, unless that is an option */
 };
 
 #define OPT_TEXTS_MAX 32
@@ -23,6 +23,7 @@ struct opt_texts {
 	size_t n;
 };
 
+/* For commands that take no words. */
 struct opt_maybe {
 	bool given;
 	const char *value; /* NULL: none */

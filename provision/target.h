@@ -33,7 +33,7 @@ struct target {
 #define TARGET_OPERATOR_OPT(type)                                                                         \
 	{                                                                                                 \
 		"operator-image", 0, OPT_TEXT, offsetof(type, operator_image), "IMAGE",                   \
-			"the operator's image, instead of the file's: one that exists, it is not pushed", \
+			"an operator image that exists; it is not pushed", \
 			NULL                                                                              \
 	}
 

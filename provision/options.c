@@ -8,8 +8,9 @@
 #include "base/clock.h"
 #include "base/suggest.h"
 
-#define COUNT_MAX 1000000
-#define NAMES_MAX 64
+#define LEFT_WIDTH 26
+#define COUNT_MAX  1000000
+#define NAMES_MAX  64
 
 struct found {
 	const struct opt *opt;
@@ -242,6 +243,10 @@ void options_help(struct buf *out, const struct opt *opts)
 						o->letter ? o->letter : ' ', o->letter ? ", " : " ",
 						o->name, o->arg ? " " : "", o->arg ? o->arg : "");
 
-		buf_fit(out, "  %-26s %s\n", left, o->help);
+		/* a long one has the line for itself */
+		if (strlen(left) > LEFT_WIDTH)
+			buf_fit(out, "  %s\n  %*s %s\n", left, LEFT_WIDTH, "", o->help);
+		else
+			buf_fit(out, "  %-*s %s\n", LEFT_WIDTH, left, o->help);
 	}
 }

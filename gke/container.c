@@ -286,7 +286,7 @@ int container_pool_create(struct gke_op *op, struct gke *g, const struct gke_ref
 	autofree char *path = cluster_path(r, "/nodePools"), *parent = full_name(r);
 	autojson json_t *copy = json_deep_copy(pool);
 	autojson json_t *body = json_pack("{s:s,s:O}", "parent", parent, "nodePool", copy);
-	struct gke_req q = {.method = "POST", .path = path, .body = body};
+	struct gke_req q = {.method = "POST", .path = path, .body = body, .repeatable = true};
 
 	return change(op, g, r, &q, w, e);
 }

@@ -109,6 +109,7 @@ int container_set(struct gke_op *op, struct gke *g, const struct gke_ref *r, con
 int container_server_config(json_t **out, struct gke *g, const char *project, const char *location,
 			    struct err *e) MUST_CHECK;
 
+/* container_pool_create - asked again after a lost reply: ERR_EXISTS may mean that the first one came through. */
 int container_pool_create(struct gke_op *op, struct gke *g, const struct gke_ref *r,
 			  const json_t *pool, const struct gke_wait *w, struct err *e) MUST_CHECK;
 int container_pool_delete(struct gke_op *op, struct gke *g, const struct gke_ref *r,

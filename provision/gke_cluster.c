@@ -178,7 +178,12 @@ int gke_cluster_look(struct gke_cluster *k, struct err *e)
 {
 	json_decref(TAKE(k->live));
 	json_decref(TAKE(k->google->seen));
-	if ((k->location ? look_there(k, e) : find_anywhere(k, e)) < 0)
+	if (k->location && look_there(k, e) < 0)
+		return -1;
+	/* What was to be made in a place that the file names no more is not made there any more. */
+	if (!k->live && k->has_spec && !k->c->removing && !wanted_location(k, k->location))
+		free(TAKE(k->location));
+	if (!k->location && find_anywhere(k, e) < 0)
 		return -1;
 	k->google->seen = k->live ? json_incref(k->live) : NULL;
 	return 0;

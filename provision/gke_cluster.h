@@ -30,7 +30,7 @@ struct gke_cluster {
 int gke_cluster_open(struct gke_cluster *k, struct provider_ctx *c, struct err *e) MUST_CHECK;
 /*
  * gke_cluster_look - GET it (where the state says; else in every location, by name). Fills location and live; an absent
- * cluster is success with live NULL.
+ * cluster is success with live NULL, and then a location that the file does not name is forgotten.
  */
 int gke_cluster_look(struct gke_cluster *k, struct err *e) MUST_CHECK;
 /* gke_cluster_seen - the same from the last look of this process, when that was at this cluster; false: look. */

@@ -117,10 +117,12 @@ int gke_claim(struct gke_cluster *k, struct err *e)
 
 /* --- waiting ----------------------------------------------------------------------------------- */
 
-/* The operation that runs on the cluster, by what it does to it; an empty name when there is none to be seen. */
-static int find_op(struct gke_op *op, struct gke_cluster *k, const char *type, struct err *e)
+/* The operation that runs on the cluster, or on a pool of it, by what it does; an empty name when none is to be seen. */
+static int find_op(struct gke_op *op, struct gke_cluster *k, const char *pool, const char *type,
+		   struct err *e)
 {
-	autofree char *suffix = xasprintf("/clusters/%s", k->name);
+	autofree char *suffix = xasprintf("/clusters/%s%s%s", k->name, *pool ? "/nodePools/" : "",
+					  pool);
 	autojson json_t *all = NULL;
 
 	*op = (struct gke_op){""};
@@ -150,7 +152,7 @@ static int wait_op(struct gke_cluster *k, const char *type, struct gke_error *wh
 
 	if (making && *known && strlen(known) < sizeof(op.name))
 		snprintf(op.name, sizeof(op.name), "%s", known);
-	else if (find_op(&op, k, type, e) < 0)
+	else if (find_op(&op, k, "", type, e) < 0)
 		return -1;
 	if (gke_op_wait(k->google->gke, &ref, &op, &w, e) < 0) {
 		if (e->code != ERR_NOT_FOUND)
@@ -443,7 +445,7 @@ static int ask_change(struct gke_op *op, struct gke_cluster *k, const struct gke
 	return err_set(e, ERR_INTERNAL, "an unknown change");
 }
 
-/* A pool whose reply got lost may have been made: then it is there, and that is what was wanted. */
+/* A pool whose reply got lost is asked for again: when it is there by then, that is what was wanted. */
 static bool was_done(const struct gke_change *c, const struct gke_error *why)
 {
 	return c->kind == GKE_CHANGE_POOL_MAKE && why->cause == GKE_CAUSE_EXISTS;
@@ -462,8 +464,7 @@ static int change(struct gke_cluster *k, const struct gke_change *c, struct err 
 	rc = ask_change(&op, k, c, &w, e);
 	if (rc < 0 && was_done(c, &why)) {
 		err_clear(e);
-		rc = 0;
-		op = (struct gke_op){""};
+		rc = find_op(&op, k, c->pool, "CREATE_NODE_POOL", e);
 	}
 	if (rc == 0)
 		rc = gke_op_wait(k->google->gke, &ref, &op, &w, e);

@@ -63,6 +63,29 @@ static int plan_absent(struct gke_cluster *k, struct cluster_facts *out, struct 
 	return 0;
 }
 
+/* Of a cluster that can be used all the same; a pool that failed to be made stays there, and is no difference. */
+static void warn_of_trouble(struct gke_cluster *k)
+{
+	const json_t *pools = jx_get(k->live, "nodePools");
+	struct progress *p = k->c->app->progress;
+	struct gke_error why = {0};
+
+	if (container_state(k->live) == GKE_STATE_DEGRADED)
+		progress_warn(p, "cluster %s is DEGRADED: %s", k->name,
+			      container_trouble(&why, k->live) ? why.message
+							       : "Google does not say why");
+	for (size_t i = 0; i < json_array_size(pools); i++) {
+		const json_t *pool = json_array_get(pools, i);
+		const char *status = jx_str_or(pool, "status", "");
+
+		if (streq(status, "ERROR") || streq(status, "RUNNING_WITH_ERROR"))
+			progress_warn(p, "node pool %s is in %s: %s; another name makes a new one",
+				      jx_str_or(pool, "name", "?"), status,
+				      container_trouble(&why, pool) ? why.message
+								    : "Google does not say why");
+	}
+}
+
 static int take_differences(struct gke_cluster *k, struct cluster_facts *out, struct err *e)
 {
 	struct gke_ref ref = gke_cluster_ref(k);
@@ -70,6 +93,7 @@ static int take_differences(struct gke_cluster *k, struct cluster_facts *out, st
 	struct gke_changes all = {0};
 	json_t *changes, *requests;
 
+	warn_of_trouble(k);
 	if (gke_differences(&all, k, e) < 0)
 		return -1;
 	out->changes = all.n > 0;

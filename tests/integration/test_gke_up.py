@@ -275,6 +275,43 @@ def test_a_cluster_is_never_moved(env):
     assert len(live(env)) == 1
 
 
+def test_a_place_where_nothing_was_made_can_be_changed(env):
+    env.google.fault(preset="quota", match={"method": "POST", "path": "*/clusters"})
+    assert env.up()[0] == 5
+    env.gke["location"] = ["us-central1-b", "us-central1-c"]
+    env.google.plan(match={"type": "CREATE_CLUSTER"}, outcome="stockout", times=2)
+    env.write()
+    [request] = json.loads(env.ctl("plan", "-f", env.file, "--output", "json").stdout)["cluster"]["requests"]
+    assert "/us-central1-b/" in request["url"]
+    code, events = env.up()
+    assert code == 5 and "us-central1-b, us-central1-c" in error(events)["message"], error(events)
+    env.gke["location"] = "us-central1-a"
+    assert env.up()[0] == 0
+    assert [c["location"] for c in live(env)] == ["us-central1-a"]
+
+
+@pytest.mark.parametrize("preset", ["lost-reply", "reset-after", "half", "reset-before", "unavailable"])
+def test_a_pool_whose_reply_got_lost_is_made_once_and_waited_for(env, preset):
+    assert env.up()[0] == 0
+    env.gke["nodePools"].append({"name": "more", "machineType": "e2-standard-4", "count": 1})
+    env.google.fault(preset=preset, match={"method": "POST", "path": "*/nodePools"})
+    env.google.plan(match={"type": "CREATE_NODE_POOL"}, seconds=1500)
+    code, events = env.up()
+    assert code == 0, events
+    assert {p["name"]: p["status"] for p in live(env)[0]["nodePools"]} == {"workers": "RUNNING", "more": "RUNNING"}
+
+
+def test_a_pool_that_failed_is_told_in_each_run(env):
+    assert env.up()[0] == 0
+    env.gke["nodePools"].append({"name": "more", "machineType": "e2-standard-4", "count": 1})
+    env.google.plan(match={"type": "CREATE_NODE_POOL"}, outcome="stockout")
+    code, events = env.up()
+    assert code == 5 and "does not have enough resources" in error(events)["message"]
+    code, events = env.up()
+    assert code == 0
+    assert any("node pool more is in ERROR" in e["message"] for e in events if e.get("event") == "warning"), events
+
+
 def test_a_project_that_only_a_variable_names_is_in_the_body_too(env):
     del env.gke["project"]
     env.gke["workloadIdentity"] = True

@@ -104,26 +104,32 @@ static void add(struct search *s, enum compute_kind kind, const char *scope, con
 	};
 }
 
+/* Of a page, or of one scope. What is empty has a warning that says so. */
+static bool is_partial(const json_t *part)
+{
+	const char *code = jx_str(part, "warning.code");
+
+	return code && !streq(code, "NO_RESULTS_ON_PAGE");
+}
+
 static void add_page(struct search *out, enum compute_kind kind, const json_t *page)
 {
 	const json_t *items = jx_get(page, "items");
 	const char *scope;
 	json_t *part;
 
+	if (is_partial(page) || json_array_size(jx_get(page, "unreachables")))
+		out->partial = true;
 	for (size_t i = 0; i < json_array_size(items); i++)
 		add(out, kind, "global", json_array_get(items, i));
 	jx_foreach (items, scope, part) {
 		const json_t *list = jx_get(part, kinds[kind].name);
-		const char *code = jx_str(part, "warning.code");
 
-		/* Empty scopes are there as well, with a warning that says so. */
-		if (code && !streq(code, "NO_RESULTS_ON_PAGE"))
+		if (is_partial(part))
 			out->partial = true;
 		for (size_t i = 0; safe_scope(scope) && i < json_array_size(list); i++)
 			add(out, kind, scope, json_array_get(list, i));
 	}
-	if (json_array_size(jx_get(page, "unreachables")))
-		out->partial = true;
 }
 
 static int list_kind(struct search *s, struct gke *g, enum compute_kind kind, struct err *e)

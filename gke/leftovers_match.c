@@ -114,6 +114,13 @@ static bool pool_of_nodes(const char *name, const json_t *thing, const struct co
 	       strstr(jx_str_or(thing, "description", ""), "kubernetes.io/service-name");
 }
 
+/* A name alone may be given in every zone: the controller writes down for which cluster it has made one. */
+static bool of_another(const char *description, const struct compute_marks *m)
+{
+	return m->cluster_uid && strstr(description, "\"cluster-uid\"") &&
+	       !strstr(description, m->cluster_uid);
+}
+
 static const char *matches_strongly(enum compute_kind kind, const char *path, const char *name,
 				    const json_t *thing, const struct compute_marks *m)
 {
@@ -121,7 +128,7 @@ static const char *matches_strongly(enum compute_kind kind, const char *path, co
 
 	if (kind == COMPUTE_DISKS)
 		return holds_path(m->volumes, path) ? "volume of the cluster" : NULL;
-	if (kind == COMPUTE_NEGS && holds(m->negs, name))
+	if (kind == COMPUTE_NEGS && holds(m->negs, name) && !of_another(description, m))
 		return "endpoint group of the cluster";
 	if (kind == COMPUTE_INSTANCE_GROUPS && holds(m->instance_groups, name))
 		return "instance group of the cluster";
@@ -238,6 +245,19 @@ static bool leads_here(struct leftover *v, size_t n, const struct leftover *x)
 	return here > 0;
 }
 
+/* An address that somebody has reserved may be used by the cluster, and be called k8s-something as well. */
+static bool was_reserved(const struct compute_thing *t)
+{
+	static const char *const made[] = {"k8s1-", "k8s2-", "k8s-fw", "gkegw"};
+
+	if (is_lb(t->name))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(made); i++)
+		if (starts_with(t->name, made[i]))
+			return false;
+	return true;
+}
+
 /* Health checks and addresses of what is the cluster's, and of nothing else that was seen. */
 static bool serves_here(struct leftover *v, size_t n, const struct leftover *x)
 {
@@ -245,7 +265,7 @@ static bool serves_here(struct leftover *v, size_t n, const struct leftover *x)
 	size_t here = 0;
 
 	if (x->thing.kind != COMPUTE_HTTP_HEALTH_CHECKS && x->thing.kind != COMPUTE_HEALTH_CHECKS &&
-	    x->thing.kind != COMPUTE_ADDRESSES)
+	    (x->thing.kind != COMPUTE_ADDRESSES || was_reserved(&x->thing)))
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		bool linked = names_it(&v[i], x) || names_it(x, &v[i]) ||

@@ -48,6 +48,11 @@ void gke_marks_cluster(json_t *marks, const json_t *live)
 {
 	const json_t *urls = jx_get(live, "instanceGroupUrls"), *pools = jx_get(live, "nodePools");
 
+	/* What was heard from the cluster before is not what this one has told. */
+	if (jx_str(live, "id") && !streq(jx_str(live, "id"), jx_str(marks, "id"))) {
+		json_object_del(marks, "seen");
+		json_object_del(marks, "released");
+	}
 	set_text(marks, "id", jx_str(live, "id"));
 	set_text(marks, "made", jx_str(live, "createTime"));
 	for (size_t i = 0; i < json_array_size(urls); i++)
@@ -170,7 +175,10 @@ static void take_annotations(json_t *marks, const json_t *object)
 		"ingress.kubernetes.io/url-map",
 		"ingress.kubernetes.io/static-ip",
 	};
-	/* Of a Gateway: "/projects/N/global/urlMaps/gkegw1-..., ..." */
+	/*
+	 * Of a Gateway: "/projects/N/global/urlMaps/gkegw1-..., ...". Its addresses may be only lent to it; the firewall
+	 * rule is not asked for, as all Gateways of a network share it.
+	 */
 	static const char *const lists[] = {
 		"networking.gke.io/forwarding-rules",
 		"networking.gke.io/target-http-proxies",
@@ -178,7 +186,6 @@ static void take_annotations(json_t *marks, const json_t *object)
 		"networking.gke.io/url-maps",
 		"networking.gke.io/backend-services",
 		"networking.gke.io/health-checks",
-		"networking.gke.io/firewalls",
 		"networking.gke.io/addresses",
 	};
 
@@ -190,7 +197,8 @@ static void take_annotations(json_t *marks, const json_t *object)
 
 		for (char *save = NULL, *one = all ? strtok_r(all, ", ", &save) : NULL; one;
 		     one = strtok_r(NULL, ", ", &save))
-			add_name(marks, one);
+			if (strstr(one, "/gkegw"))
+				add_name(marks, one);
 	}
 	take_backends(marks, obj_annotation(object, "ingress.kubernetes.io/backends"));
 	take_neg_status(marks, obj_annotation(object, "cloud.google.com/neg-status"));

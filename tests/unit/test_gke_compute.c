@@ -249,6 +249,14 @@ static void only_what_was_written_down_is_ours(void **state UNUSED)
 		 "\\\"}\"}",
 		 1},
 		{COMPUTE_NEGS, "/x", "{\"name\":\"k8s1-xyz\"}", -1},
+		/* Clusters in other zones may give theirs the same name. */
+		{COMPUTE_NEGS, "/x",
+		 "{\"name\":\"k8s1-abc\",\"description\":\"{\\\"cluster-uid\\\":\\\"" KUBE
+		 "\\\"}\"}",
+		 1},
+		{COMPUTE_NEGS, "/x",
+		 "{\"name\":\"k8s1-abc\",\"description\":\"{\\\"cluster-uid\\\":\\\"other\\\"}\"}",
+		 -1},
 		{COMPUTE_INSTANCE_GROUPS, "/x", "{\"name\":\"gke-demo-p-1-grp\"}", 1},
 		{COMPUTE_INSTANCE_GROUPS, "/x", "{\"name\":\"gke-demo-p-2-grp\"}", 0},
 		{COMPUTE_ADDRESSES, "/x", "{\"name\":\"mine\"}", -1},
@@ -375,6 +383,32 @@ static void what_leads_only_to_the_cluster_is_its_own(void **state)
 	}
 }
 
+/* What controllers have named, and what somebody has reserved to keep. */
+static void an_address_that_is_somebody_s_own_stays_his(void **state)
+{
+	struct gke_fix *x = *state;
+	AUTO(gke_freep) struct gke *g = gke_client(x);
+	AUTO(compute_things_release) struct compute_things t = {0};
+	autojson json_t *names = json_of("[\"k8s2-fr-1\"]");
+	const struct compute_marks m = {.cluster = "demo", .names = names};
+	static const char *const want[] = {"k8s2-fr-1", "k8s2-fs-1", "k8s-fw-1", "gkegw1-1"};
+	static const char user[] = "\"users\":[\"" P "global/forwardingRules/k8s2-fr-1\"]";
+	autofree char *list = xasprintf("{\"items\":{\"global\":{\"addresses\":["
+					"{\"name\":\"k8s2-fs-1\",%s},{\"name\":\"k8s-fw-1\",%s},"
+					"{\"name\":\"gkegw1-1\",%s},{\"name\":\"k8s-prod\",%s}]}}}",
+					user, user, user, user);
+
+	fault_always(x->f, "GET", C "/*", FAULT_BODY("{}"));
+	LIST("forwardingRules", "{\"name\":\"k8s2-fr-1\"}");
+	fault_always(x->f, "GET", C "/aggregated/addresses?maxResults=500", FAULT_BODY(list));
+	assert_ok(compute_leftovers(&t, g, "demo-proj", &m, NULL, &x->e), &x->e);
+	assert_int_equal(t.n, ARRAY_LEN(want));
+	for (size_t i = 0; i < t.n; i++) {
+		assert_string_equal(t.v[i].name, want[i]);
+		assert_true(t.v[i].ours);
+	}
+}
+
 static void what_kubernetes_made_is_weak_when_nobody_could_ask_the_cluster(void **state)
 {
 	struct gke_fix *x = *state;
@@ -397,7 +431,16 @@ static void what_cannot_be_listed_is_not_taken_for_absent(void **state)
 {
 	struct gke_fix *x = *state;
 	AUTO(gke_freep) struct gke *g = gke_client(x);
-	AUTO(compute_things_release) struct compute_things t = {0}, u = {0};
+	AUTO(compute_things_release) struct compute_things t = {0};
+	static const struct {
+		const char *reply;
+		bool partial;
+	} cases[] = {
+		{"{\"items\":{\"zones/a\":{\"warning\":{\"code\":\"UNREACHABLE\"}}}}", true},
+		{"{\"unreachables\":[\"zones/a\"]}", true},
+		{"{\"warning\":{\"code\":\"UNREACHABLE\"}}", true},
+		{"{\"warning\":{\"code\":\"NO_RESULTS_ON_PAGE\"}}", false},
+	};
 	const struct compute_marks m = {.cluster = "demo"};
 	struct buf detail = BUF_INIT(4096);
 
@@ -409,12 +452,14 @@ static void what_cannot_be_listed_is_not_taken_for_absent(void **state)
 	assert_true(t.partial);
 	assert_has(buf_str(&detail), "cannot list firewalls: ");
 	buf_release(&detail);
-	fault_clear(x->f);
-	fault_always(
-		x->f, "GET", C "/*",
-		FAULT_BODY("{\"items\":{\"zones/a\":{\"warning\":{\"code\":\"UNREACHABLE\"}}}}"));
-	assert_ok(compute_leftovers(&u, g, "demo-proj", &m, NULL, &x->e), &x->e);
-	assert_true(u.partial);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(compute_things_release) struct compute_things u = {0};
+
+		fault_clear(x->f);
+		fault_always(x->f, "GET", C "/*", FAULT_BODY(cases[i].reply));
+		assert_ok(compute_leftovers(&u, g, "demo-proj", &m, NULL, &x->e), &x->e);
+		assert_int_equal(u.partial, cases[i].partial);
+	}
 	fault_clear(x->f);
 	fault_always(x->f, "GET", C "/*", FAULT_STATUS(403), FAULT_BODY("{}"));
 	struct compute_things none = {0};
@@ -466,6 +511,7 @@ int main(void)
 		cmocka_unit_test(only_what_was_written_down_is_ours),
 		T(leftovers_are_found_in_every_scope_and_page),
 		T(what_leads_only_to_the_cluster_is_its_own),
+		T(an_address_that_is_somebody_s_own_stays_his),
 		T(what_kubernetes_made_is_weak_when_nobody_could_ask_the_cluster),
 		T(what_cannot_be_listed_is_not_taken_for_absent),
 		T(deleting_waits_for_what_uses_a_thing_and_is_done_when_it_is_gone),

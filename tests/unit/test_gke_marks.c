@@ -62,6 +62,11 @@ static void every_object_tells_what_it_has_made(void **state UNUSED)
 		{"{'kind':'Gateway','metadata':{'annotations':{'networking.gke.io/backend-services':"
 		 "'/projects/1/global/backendServices/gkegw1-a, /projects/1/global/backendServices/gkegw1-b'}}}",
 		 "{'names':['gkegw1-a','gkegw1-b']}"},
+		/* An address that is only lent to it, and a rule that all Gateways of a network share. */
+		{"{'kind':'Gateway','metadata':{'annotations':{'networking.gke.io/addresses':"
+		 "'/projects/1/global/addresses/k8s-mine, /projects/1/global/addresses/gkegw1-c',"
+		 "'networking.gke.io/firewalls':'/projects/1/global/firewalls/gkegw1-l7-default-global'}}}",
+		 "{'names':['gkegw1-c']}"},
 		{"{'kind':'ServiceNetworkEndpointGroup','metadata':{'name':'k8s1-n'}}",
 		 "{'negs':['k8s1-n']}"},
 		{"{'kind':'Secret','metadata':{'name':'k8s1-n'}}", "{}"},
@@ -91,7 +96,7 @@ static void every_object_tells_what_it_has_made(void **state UNUSED)
 static void later_runs_add_to_what_earlier_ones_wrote(void **state UNUSED)
 {
 	autojson json_t *marks = json_of(
-		"{\"id\":\"old\",\"groups\":[\"g1\"],\"volumes\":[\"v1\"]}");
+		"{\"id\":\"old\",\"seen\":true,\"released\":true,\"groups\":[\"g1\"],\"volumes\":[\"v1\"]}");
 	autojson json_t *live = json_of(
 		"{\"id\":\"new\",\"createTime\":\"2026-01-01T00:00:00Z\",\"instanceGroupUrls\":[\"g1\",\"g2\"],"
 		"\"nodePools\":[{\"instanceGroupUrls\":[\"g2\",\"g3\"]}]}");

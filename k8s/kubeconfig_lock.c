@@ -63,13 +63,14 @@ void kubeconfig_locks_freep(struct kubeconfig_locks **l)
 	*l = NULL;
 }
 
-static int pause_for(struct kubeconfig_locks *l, const char *what, const char *who, struct err *e)
+static int pause_for(struct kubeconfig_locks *l, const char *what, const char *who,
+		     const char *hint, struct err *e)
 {
 	autofree char *words = xasprintf("waiting for %s, which %s holds", what, who);
 
 	if (clock_mono() > l->until) {
 		err_set(e, ERR_TIMEOUT, "%s is held by %s", what, who);
-		return err_hint(e, "when no %s is running, remove it", who);
+		return err_hint(e, "%s", hint);
 	}
 	if (l->o->on_wait)
 		l->o->on_wait(words, l->o->arg);
@@ -92,7 +93,7 @@ static int queue_for(struct kubeconfig_locks *l, const char *folder, struct err 
 			l->alone = false; /* a file system without flock: FILE.lock has to do */
 			return 0;
 		}
-		if (pause_for(l, folder, "another prestoctl", e) < 0)
+		if (pause_for(l, folder, "another prestoctl", "try again when it has ended", e) < 0)
 			return -1;
 	}
 	return 0;
@@ -186,8 +187,9 @@ static int take_one(struct kubeconfig_locks *l, struct lock *f, struct err *e)
 			log_warn("kubeconfig", "%s was left behind by a %s that has died: removed",
 				 f->path, rival.ours ? "prestoctl" : "kubectl");
 			(void)unlink(f->path);
-		} else if (pause_for(l, f->path, rival.ours ? "a dead prestoctl" : "kubectl", e) <
-			   0) {
+		} else if (pause_for(l, f->path, rival.ours ? "a prestoctl" : "kubectl",
+				     "when no kubectl and no prestoctl is running, remove it",
+				     e) < 0) {
 			return -1;
 		}
 	}

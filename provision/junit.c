@@ -75,7 +75,7 @@ int junit_write(const char *path, const char *suite, ns_t wall, const struct jun
 		buf_fit(&b, "</testcase>\n");
 	}
 	buf_fit(&b, "  </testsuite>\n</testsuites>\n");
-	/* Named by the user: a link, such as /dev/stdout, is followed. */
+	/* Named by the user: a link is followed, not replaced. */
 	whole = realpath(path, NULL);
 	return file_write_atomic(whole ? whole : path, b.data, b.len, 0644, e);
 }

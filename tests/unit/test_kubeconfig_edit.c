@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -418,6 +419,24 @@ static void a_lock_that_stays_ends_the_wait(void **state)
 	assert_true(file_exists("a.lock") && !has("a"));
 }
 
+/* Its queue is the folder itself, which nobody should be told to remove. */
+static void another_prestoctl_that_stays_ends_the_wait_too(void **state)
+{
+	struct place *p = *state;
+	const struct kubeconfig_opts o = {.loop = p->loop, .file = "a", .patience = 50 * NS_MS};
+	AUTO(closep) int folder = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct kubeconfig_done done = {0};
+	struct err e = ERR_INIT;
+
+	put_file("a", "");
+	assert_int_equal(flock(folder, LOCK_EX), 0);
+	assert_int_equal(kubeconfig_merge(&done, &o, &p->made.entry, &e), -1);
+	assert_has(e.msg, "is held by another prestoctl");
+	assert_null(strstr(e.hint, "remove"));
+	assert_has(e.hint, "again");
+	assert_fails(-1, &e, ERR_TIMEOUT);
+}
+
 static void the_lock_of_a_dead_process_is_taken_over(void **state)
 {
 	struct place *p = *state;
@@ -459,6 +478,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			hard_links_stay_together_and_read_only_files_as_they_are, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lock_that_stays_ends_the_wait, setup, teardown),
+		cmocka_unit_test_setup_teardown(another_prestoctl_that_stays_ends_the_wait_too,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(the_lock_of_a_dead_process_is_taken_over, setup,
 						teardown),
 	};

@@ -194,6 +194,9 @@ def test_a_repository_is_made_and_filled_with_google_s_token_and_a_second_run_wr
         # One per image, after the first 401.
         assert [(m, s) for m, _, s in registry.requests()[before:]] == [("HEAD", 401), ("HEAD", 200), ("HEAD", 200)]
         assert [e for e in env.google.requests()[google:] if e["write"]] == []
+        done = env.ctl("down", "demo")
+        assert done.returncode == 0, done.stderr
+        assert f"stays: images: the repository {HOME}, which other environments may use\n" in done.stdout
 
 
 def test_names_of_images_are_below_the_registry_also_in_manifests(env):

@@ -30,11 +30,10 @@ struct target {
 	}
 
 /* The option of commands that make the operator; the value goes to app->operator_image before target_open. */
-#define TARGET_OPERATOR_OPT(type)                                                                         \
-	{                                                                                                 \
-		"operator-image", 0, OPT_TEXT, offsetof(type, operator_image), "IMAGE",                   \
-			"an operator image that exists; it is not pushed", \
-			NULL                                                                              \
+#define TARGET_OPERATOR_OPT(type)                                                       \
+	{                                                                               \
+		"operator-image", 0, OPT_TEXT, offsetof(type, operator_image), "IMAGE", \
+			"an operator image that exists; it is not pushed", NULL         \
 	}
 
 /*

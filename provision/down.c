@@ -153,7 +153,9 @@ int down_presto(struct down *d, struct err *e)
 		if (remove_presto(d, json_array_get(all, i), e) < 0 && survive(d, "Presto", e) < 0)
 			goto failed;
 	progress_end(d->app->progress, true,
-		     n ? "removed, with its pods" : "none of this environment is there");
+		     d->failures ? "not all of it could be removed"
+		     : n         ? "removed, with its pods"
+				 : "none of this environment is there");
 	return 0;
 failed:
 	progress_end(d->app->progress, false, "%s", e->msg);

@@ -76,10 +76,15 @@ static int inside_whole(struct down *d, struct err *e)
 	return p->release ? p->release(&d->t->pc, d->t->k, e) : 0;
 }
 
-/* An API server that is away must not keep a cluster alive that goes anyway. */
+/*
+ * An API server that is away, or that gives us no rights (those to make and delete clusters are others), must not keep a
+ * cluster alive that goes anyway; but what was to be kept must have been seen.
+ */
 static bool may_be_away(const struct down *d, const struct err *e)
 {
 	return e->code == ERR_UNAVAILABLE || e->code == ERR_NOT_FOUND ||
+	       (d->t->provider->record && e->code == ERR_DENIED && e->http &&
+		!d->removal.keep_disks) ||
 	       (d->t->provider->record && e->code == ERR_TIMEOUT &&
 		clock_mono() < d->app->deadline);
 }
@@ -158,7 +163,10 @@ int down_environment(struct down *d, struct err *e)
 	decide_cluster(d, other, &made);
 	if (inside(d, other, &made, e) < 0)
 		return -1;
-	if (d->failures) {
+	if (d->failures && d->whole_cluster) {
+		progress_warn(d->app->progress, "%.*s; the cluster goes with it",
+			      (int)strcspn(buf_str(&d->failed), "\n"), buf_str(&d->failed));
+	} else if (d->failures) {
 		app_detail(d->app, "%s", buf_str(&d->failed));
 		d->app->exit_code = EXIT_PARTLY;
 		err_set(e, ERR_DENIED, "%zu things could not be removed", d->failures);

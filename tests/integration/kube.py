@@ -71,7 +71,7 @@ class Kube:
         kind, name = self.find(path)
         have = self.objects.get(kind)
         missing = {"kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound", "message": "not found"}
-        if kind.rpartition("/")[2] in self.denied:
+        if kind.rpartition("/")[2] in self.denied or method in self.denied:
             return 403, {**missing, "code": 403, "reason": "Forbidden", "message": f"{kind} is forbidden"}
         if have is None or (name is not None and name not in have):
             return 404, missing

@@ -163,6 +163,18 @@ def test_disks_that_cannot_be_seen_cannot_be_kept(env, kube):
     assert "what of kind PersistentVolume there is cannot be seen" in done.stderr
 
 
+@pytest.mark.parametrize("denied", [{"namespaces", "prestos"}, {"prestos"}, {"DELETE"}])
+def test_without_rights_inside_the_cluster_goes_all_the_same(env, kube, denied):
+    env.made()
+    kube.put("/apis/starburstdata.com/v1/prestos", "example", "default")
+    kube.denied |= denied
+    if "prestos" in denied:
+        assert "forbidden" in env.down("--keep-disks", rc=4).stderr and len(env.clusters()) == 1
+    done = env.down()
+    assert "forbidden" in done.stderr and "environment demo is gone" in done.stdout
+    assert env.clusters() == [] and not env.known()
+
+
 def test_protection_is_refused_before_anything_goes(env, kube):
     balancer(kube)
     env.gke["deletionProtection"] = True

@@ -127,7 +127,7 @@ static int delete_and_wait(struct end *x, struct err *e)
 	}
 	if (gke_cluster_look(x->k, e) < 0)
 		return -1;
-	if (x->k->live && gke_cluster_whose(x->k) != GKE_WHOSE_OTHERS)
+	if (x->k->live && gke_cluster_whose(x->k) == GKE_WHOSE_OURS)
 		return err_set(e, ERR_CONFLICT,
 			       "Google says that it deleted cluster %s, but it is %s", ref.name,
 			       jx_str_or(x->k->live, "status", "still there"));
@@ -339,7 +339,7 @@ int gke_destroy(struct provider_ctx *c, char words[200], struct err *e)
 		x.how = &plain;
 	if (gke_cluster_open(&k, c, e) < 0 || gke_cluster_look(&k, e) < 0)
 		return -1;
-	x.others = k.live && gke_cluster_whose(&k) == GKE_WHOSE_OTHERS;
+	x.others = k.live && gke_cluster_whose(&k) != GKE_WHOSE_OURS;
 	if (!x.others && gke_may_remove(&k, e) < 0)
 		return -1;
 	failed = destroy(words, &x, e);

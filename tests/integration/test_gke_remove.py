@@ -260,6 +260,25 @@ def test_a_cluster_of_somebody_else_with_the_name_stays(env):
     assert "is not of this environment" in done.stderr and len(env.clusters()) == 1
 
 
+def test_one_that_somebody_makes_anew_meanwhile_stays(env, kube):
+    url = f"/v1/projects/{PROJECT}/locations/us-central1-a/clusters"
+    balancer(kube)
+    env.made()
+
+    def replaced(_kind, _one):
+        env.google.http("DELETE", f"{url}/demo", token=env.google.token)
+        while env.clusters():
+            time.sleep(0.02)
+        env.google.http("POST", url, {"cluster": {"name": "demo", "initialNodeCount": 1, "resourceLabels": {
+            "prestoctl-environment": "demo", "prestoctl-run": "f" * 16}}}, token=env.google.token)
+        return True
+
+    kube.on_delete = replaced
+    assert "somebody else's, and stays" in env.down().stderr
+    left = env.google.http("GET", f"{url}/demo", token=env.google.token)[1]
+    assert left["resourceLabels"]["prestoctl-run"] == "f" * 16
+
+
 def test_a_deletion_that_google_gives_up_is_told_and_can_be_repeated(env):
     env.made()
     env.google.plan(match={"type": "DELETE_CLUSTER"}, outcome="internal")

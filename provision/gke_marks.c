@@ -5,7 +5,8 @@
 #include "k8s/obj.h"
 #include "provision/gke_remove.h"
 
-#define SET_MAX     5000
+#define SET_MAX     5000 /* of six sets: all of it fits into a state file */
+#define TEXT_MAX    400
 #define DISK_DRIVER "pd.csi.storage.gke.io"
 #define NO_PROJECT  "projects/UNSPECIFIED/"
 
@@ -25,7 +26,7 @@ void gke_marks_add(json_t *marks, const char *set, const char *text)
 {
 	json_t *list = jx_get(marks, set);
 
-	if (!text || !*text)
+	if (!text || !*text || strlen(text) > TEXT_MAX)
 		return;
 	if (!json_is_array(list)) {
 		list = json_array();

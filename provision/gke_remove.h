@@ -31,7 +31,7 @@ json_t *gke_marks_load(
 	const struct provider_ctx *c); /* a copy of what is remembered, or {}; owned */
 int gke_marks_save(struct provider_ctx *c, const json_t *marks, struct err *e) MUST_CHECK;
 
-/* gke_marks_add - a text into one of the sets, once; at most 5,000 each. NULL and empty are ignored. */
+/* gke_marks_add - a text into one of the sets, once; at most 5,000 each. NULL, empty and longer than 400 are ignored. */
 void gke_marks_add(json_t *marks, const char *set, const char *text);
 /* gke_marks_cluster - id, age and instance groups of a cluster as Google shows it. */
 void gke_marks_cluster(json_t *marks, const json_t *live);

@@ -9,7 +9,7 @@
 
 #include "base/file.h"
 
-#define STATE_MAX (1u << 20)
+#define STATE_MAX (16u << 20)
 #define VERSION   1
 
 static int state_root(char **out, struct err *e)

@@ -1,6 +1,9 @@
 /* test_gke_marks.c - what a cluster and its objects tell of what they have outside. */
 #include "tests/unit/unit.h"
 
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "provision/gke_remove.h"
 
 static json_t *json_of(const char *text)
@@ -131,6 +134,42 @@ static void sets_have_an_end(void **state UNUSED)
 	assert_int_equal(json_array_size(jx_get(marks, "found")), 5000);
 }
 
+/* A state that is too large to be read again would be a cluster that nobody has made. */
+static void all_that_is_remembered_can_be_read_again(void **state UNUSED)
+{
+	static const char *const sets[] = {"volumes", "services", "negs",
+					   "groups",  "names",    "found"};
+	char folder[] = "/tmp/marks-XXXXXX", text[501];
+	autojson json_t *marks = json_object(), *long_ones = json_object();
+	struct state s = STATE_INIT;
+	struct provider_ctx c = {.state = &s};
+	struct err e = ERR_INIT;
+
+	memset(text, 'x', 500);
+	text[500] = '\0';
+	gke_marks_add(long_ones, "names", text);
+	assert_int_equal(json_object_size(long_ones), 0);
+	text[400] = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
+		json_t *set = json_array();
+
+		for (unsigned j = 0; j < 5000; j++)
+			json_array_append_new(set, json_string(text));
+		json_object_set_new(marks, sets[i], set);
+	}
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(setenv("XDG_STATE_HOME", folder, 1), 0);
+	assert_ok(state_open(&s, "demo", true, &e), &e);
+	assert_ok(gke_marks_save(&c, marks, &e), &e);
+	state_close(&s);
+	assert_ok(state_open(&s, "demo", true, &e), &e);
+	assert_true(s.found && !s.damaged);
+	assert_ok(state_remove(&s, &e), &e);
+	state_close(&s);
+	autofree char *inner = xasprintf("%s/prestoctl", folder);
+	assert_int_equal(rmdir(inner) | rmdir(folder), 0);
+}
+
 static void an_end_that_is_no_number_is_no_end(void **state UNUSED)
 {
 	static const struct {
@@ -161,6 +200,7 @@ int main(void)
 		cmocka_unit_test(every_object_tells_what_it_has_made),
 		cmocka_unit_test(later_runs_add_to_what_earlier_ones_wrote),
 		cmocka_unit_test(sets_have_an_end),
+		cmocka_unit_test(all_that_is_remembered_can_be_read_again),
 		cmocka_unit_test(an_end_that_is_no_number_is_no_end),
 	};
 

@@ -18,10 +18,11 @@ import pytest
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/peers/google"))
+sys.path[:0] = [str(ROOT / "tests/peers/google"), str(ROOT / "scripts/devcluster")]
 sys.dont_write_bytecode = True
 
 from client import Google               # noqa: E402  pylint: disable=wrong-import-position
+from dc.parts import Parts              # noqa: E402  pylint: disable=wrong-import-position
 
 PRESTOCTL = ROOT / "build" / os.environ.get("VARIANT", "debug") / "prestoctl"
 SOURCE = {"apiVersion": "v1", "kind": "Config", "current-context": "c",
@@ -48,15 +49,8 @@ current-context: old
 """
 
 
-def find_kubectl():
-    """gcloud's is a dispatcher that asks the server for its version first: the newest of its own ones is meant."""
-    found = shutil.which("kubectl")
-    several = sorted(pathlib.Path(os.path.realpath(found)).parent.glob("kubectl.1.*")) if found else []
-    return str(several[-1]) if several else found
-
-
-KUBECTL = find_kubectl()
-needs_kubectl = pytest.mark.skipif(not KUBECTL, reason="kubectl is not installed")
+KUBECTL = str(Parts().path("kubectl"))
+needs_kubectl = pytest.mark.skipif(not os.path.exists(KUBECTL), reason="kubectl is not built: scripts/devcluster/devcluster build")
 
 
 class Home:

@@ -326,3 +326,19 @@ def test_without_a_registry_images_are_looked_for_where_they_are(env, registry, 
     code, events = env.up("--operator-image", "localhost/presto-operator:dev")
     assert code == 1 and "localhost/presto-operator:dev cannot be pulled" in error(events)["message"], events
     assert registry.tags() == set()
+
+
+def test_google_s_own_registries_are_asked_with_our_token(env):
+    """By their real names: the line out ends at the stand-in, which has no images."""
+    env.env |= {k: v for k, v in env.google.env(env.folder, "token", proxy=True).items() if "PROXY" in k.upper() or k == "SSL_CERT_FILE"}
+    image = {"name": "us-docker.pkg.dev/demo-proj/x/presto", "tag": "1"}
+    Kubernetes.images = ["us-docker.pkg.dev/demo-proj/x/presto:1"]
+    env.write(None, image=image)
+    code, events = env.up("--operator-image", "us-docker.pkg.dev/demo-proj/x/operator:1")
+    assert code == 1 and "its registry does not have it" in error(events)["message"], events
+    [asked] = [r for r in env.google.requests() if r["path"].startswith("/v2/")]
+    assert asked["method"] == "HEAD" and asked["path"] == "/v2/demo-proj/x/operator/manifests/1"
+    env.google.fault(match={"path": "/v2/*"}, status=403)
+    code, events = env.up("--operator-image", "us-docker.pkg.dev/demo-proj/x/operator:1")
+    assert code == 0 and said(events, "done") == ["1 on every node, 0 in a registry, 1 not known"], events
+    assert [e for e in events if e["event"] == "warning" and "is not known from here" in e["message"]]

@@ -25,6 +25,23 @@ static int check_same(const char *what, const char *file, const char *state,
 			environment);
 }
 
+static void set_or_drop(json_t *o, const char *key, const char *text)
+{
+	if (text)
+		json_object_set_new(o, key, json_string(text));
+	else
+		json_object_del(o, key);
+}
+
+void gke_cluster_reach(json_t *gke, const struct gke_cluster *k)
+{
+	static const char *const ways[] = {"public", "private", "dns"};
+
+	json_object_set_new(gke, "endpoint", json_string(ways[k->way]));
+	set_or_drop(gke, "credentials", k->spec.credentials);
+	set_or_drop(gke, "impersonate", k->spec.impersonate);
+}
+
 static int open_file(struct gke_cluster *k, const json_t *state, struct err *e)
 {
 	const struct gke_env from = {0};

@@ -35,6 +35,8 @@ int gke_cluster_open(struct gke_cluster *k, struct provider_ctx *c, struct err *
 int gke_cluster_look(struct gke_cluster *k, struct err *e) MUST_CHECK;
 /* gke_cluster_seen - the same from the last look of this process, when that was at this cluster; false: look. */
 bool gke_cluster_seen(struct gke_cluster *k);
+/* gke_cluster_reach - what the file says of reaching it (endpoint, credentials), into the section of the state. */
+void gke_cluster_reach(json_t *gke, const struct gke_cluster *k);
 void gke_cluster_release(struct gke_cluster *k);
 struct gke_ref gke_cluster_ref(const struct gke_cluster *k); /* borrowed; location must be known */
 

@@ -36,7 +36,6 @@ static int set_gke(struct gke_cluster *k, const char *field, const char *value, 
  */
 static int write_intent(struct gke_cluster *k, struct err *e)
 {
-	static const char *const ways[] = {"public", "private", "dns"};
 	const json_t *known = jx_get(k->c->state->doc, "gke");
 	json_t *gke = known ? json_deep_copy(known) : json_object();
 	unsigned char random[8];
@@ -58,11 +57,7 @@ static int write_intent(struct gke_cluster *k, struct err *e)
 	json_object_set_new(
 		gke, "op",
 		json_string("")); /* that of an earlier POST says nothing about the next */
-	json_object_set_new(gke, "endpoint", json_string(ways[k->way]));
-	if (k->spec.credentials)
-		json_object_set_new(gke, "credentials", json_string(k->spec.credentials));
-	if (k->spec.impersonate)
-		json_object_set_new(gke, "impersonate", json_string(k->spec.impersonate));
+	gke_cluster_reach(gke, k);
 	/* Its labels are the mark; Autopilot lets nobody write into kube-system. */
 	if (state_set(k->c->state, "gke", gke, e) < 0 ||
 	    state_set(k->c->state, "made.marked", json_true(), e) < 0)

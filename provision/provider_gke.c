@@ -205,6 +205,23 @@ static void say_away(struct gke_cluster *k)
 		snprintf(away, sizeof(k->c->away), "do firewalls let you reach it?");
 }
 
+/* Commands without the file reach it as the file says now, not as it said when the cluster was made. */
+static int remember_access(struct gke_cluster *k, const char *server, struct err *e)
+{
+	struct state *s = k->c->state;
+	json_t *gke;
+
+	if (s->lock < 0)
+		return 0;
+	if (k->has_spec && jx_get(s->doc, "gke")) {
+		gke = json_deep_copy(jx_get(s->doc, "gke"));
+		gke_cluster_reach(gke, k);
+		if (state_set(s, "gke", gke, e) < 0)
+			return -1;
+	}
+	return state_set(s, "server", json_string(server), e);
+}
+
 static int connect_to(struct k8s **out, struct gke_cluster *k, struct err *e)
 {
 	AUTO(gke_access_release) struct gke_access at = {0};
@@ -222,10 +239,8 @@ static int connect_to(struct k8s **out, struct gke_cluster *k, struct err *e)
 	config.ns = xstrdup("default");
 	config.token_fn = auth_token;
 	config.token_arg = k->google->auth;
-	if (k8s_new(&client, k->c->app->loop, &config, &opts, e) < 0)
-		return -1;
-	if (k->c->state->lock >= 0 &&
-	    state_set(k->c->state, "server", json_string(k8s_config_of(client)->server), e) < 0)
+	if (k8s_new(&client, k->c->app->loop, &config, &opts, e) < 0 ||
+	    remember_access(k, k8s_config_of(client)->server, e) < 0)
 		return -1;
 	*out = TAKE(client);
 	return 0;

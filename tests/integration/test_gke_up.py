@@ -290,6 +290,17 @@ def test_a_place_where_nothing_was_made_can_be_changed(env):
     assert [c["location"] for c in live(env)] == ["us-central1-a"]
 
 
+def test_commands_without_the_file_reach_it_as_the_file_said_last(env):
+    env.gke["credentials"] = env.env["GOOGLE_APPLICATION_CREDENTIALS"]
+    assert env.up()[0] == 0
+    assert env.state()["gke"]["endpoint"] == "public" and env.state()["gke"]["credentials"]
+    del env.gke["credentials"]
+    env.gke["endpoint"] = "dns"
+    assert env.up()[0] == 0
+    assert env.state()["gke"]["endpoint"] == "dns" and "credentials" not in env.state()["gke"]
+    assert env.state()["gke"]["run"] == live(env)[0]["resourceLabels"]["prestoctl-run"]
+
+
 @pytest.mark.parametrize("preset", ["lost-reply", "reset-after", "half", "reset-before", "unavailable"])
 def test_a_pool_whose_reply_got_lost_is_made_once_and_waited_for(env, preset):
     assert env.up()[0] == 0

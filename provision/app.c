@@ -69,6 +69,13 @@ void app_detail(struct app *a, const char *fmt, ...)
 	free(line);
 }
 
+void app_say_retry(const struct err *e, ns_t wait UNUSED, void *app)
+{
+	struct app *a = app;
+
+	progress_say(a->progress, "asking again: %s", e->msg);
+}
+
 static void apply_globals(struct app *a)
 {
 	bool tty = isatty(STDERR_FILENO) == 1;

@@ -88,6 +88,8 @@ int app_start(struct app *a, struct err *e) MUST_CHECK;
  */
 ns_t app_phase(struct app *a, ns_t bound);
 void app_phase_end(struct app *a, ns_t rest);
+/* app_say_retry - for clients of an API: a request is sent again, says the step's line. */
+void app_say_retry(const struct err *e, ns_t wait, void *app);
 /* app_usage - an error of class usage: exit code 2. Returns -1. */
 int app_usage(struct app *a, struct err *e, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* app_detail - one more line below the error; cut off silently at APP_DETAIL_MAX. */

@@ -19,7 +19,7 @@ static int check_same(const char *what, const char *file, const char *state,
 {
 	if (!file || !state || streq(file, state))
 		return 0;
-	err_set(e, ERR_INVALID, "environment %s was made with %s %s, and the file now says %s",
+	err_set(e, ERR_INVALID, "environment %s was made with %s %s, and now %s is asked for",
 		environment, what, state, file);
 	return err_hint(e, "prestoctl down %s first, or give the new one another name",
 			environment);

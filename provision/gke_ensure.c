@@ -399,18 +399,8 @@ static void true_counts(struct gke_cluster *k)
 
 int gke_differences(struct gke_changes *out, struct gke_cluster *k, struct err *e)
 {
-	size_t n = json_array_size(k->spec.locations);
-
-	for (size_t i = 0; i < n; i++) {
-		if (!streq(json_string_value(json_array_get(k->spec.locations, i)), k->location))
-			continue;
-		true_counts(k);
-		return gke_spec_diff(out, &k->spec, k->live, clock_wall(), &app_of(k)->detail, e);
-	}
-	err_set(e, ERR_INVALID, "cluster %s is in %s, and a cluster cannot be moved", k->name,
-		k->location);
-	return err_hint(e, "put %s back into cluster.gke.location, or prestoctl down %s first",
-			k->location, k->spec.environment);
+	true_counts(k);
+	return gke_spec_diff(out, &k->spec, k->live, clock_wall(), &app_of(k)->detail, e);
 }
 
 static int ask_change(struct gke_op *op, struct gke_cluster *k, const struct gke_change *c,

@@ -5,13 +5,6 @@
 
 #include "base/version.h"
 
-static void on_retry(const struct err *e, ns_t wait UNUSED, void *arg)
-{
-	struct app *a = arg;
-
-	progress_say(a->progress, "asking again: %s", e->msg);
-}
-
 int google_login(struct google **out, struct app *a, const char *credentials,
 		 const char *impersonate, struct err *e)
 {
@@ -20,7 +13,7 @@ int google_login(struct google **out, struct app *a, const char *credentials,
 				.credential_file = a->g.credentials,
 				.impersonate = a->g.impersonate ? a->g.impersonate : impersonate,
 				.user_agent = agent};
-	struct gke_opts opts = {.user_agent = agent, .on_retry = on_retry, .arg = a};
+	struct gke_opts opts = {.user_agent = agent, .on_retry = app_say_retry, .arg = a};
 	struct google *g;
 
 	if (a->google) {

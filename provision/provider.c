@@ -21,20 +21,13 @@ const struct provider *provider_find(const char *name)
 	return NULL;
 }
 
-static void on_retry(const struct err *e, ns_t wait UNUSED, void *arg)
-{
-	struct app *a = arg;
-
-	progress_say(a->progress, "asking again: %s", e->msg);
-}
-
 int provider_connect(struct k8s **out, struct app *a, const char *kubeconfig, const char *context,
 		     char **context_used, char **server, struct err *e)
 {
 	AUTO(kubeconfig_freep) struct kubeconfig *file = NULL;
 	AUTO(k8s_config_release) struct k8s_config config = {0};
 	autofree char *agent = xasprintf("prestoctl/%s", version_text);
-	const struct k8s_opts opts = {.user_agent = agent, .on_retry = on_retry, .arg = a};
+	const struct k8s_opts opts = {.user_agent = agent, .on_retry = app_say_retry, .arg = a};
 
 	if (kubeconfig_load(&file, kubeconfig, e) < 0 ||
 	    kubeconfig_resolve(&config, file, context, e) < 0)

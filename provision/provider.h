@@ -52,12 +52,13 @@ struct cluster_facts {
 
 struct provider {
 	const char *name;
+	const char *grant; /* who lacks rights inside the cluster is told to ask for this; NULL: nothing better is known */
 	/*
 	 * prepare - complete the environment once it was read, before anything is made of it: the provider knows where
 	 * images will be. Talks to nobody. NULL: nothing to complete.
 	 */
 	int (*prepare)(struct provider_ctx *c, struct env *v, struct err *e);
-	/* observe - what is there. Changes nothing. */
+	/* observe - what is there. Changes nothing, but for the labels of a cluster that --adopt takes over. */
 	int (*observe)(struct cluster_facts *out, struct provider_ctx *c, struct err *e);
 	/* ensure - make it or bring it back; remembers in the state that we did. NULL: it cannot. */
 	int (*ensure)(struct provider_ctx *c, char words[200], struct err *e);

@@ -180,13 +180,6 @@ static int ensure(struct provider_ctx *c, char words[200], struct err *e)
 	return gke_ensure(&k, words, e);
 }
 
-static void on_retry(const struct err *e, ns_t wait UNUSED, void *arg)
-{
-	struct app *a = arg;
-
-	progress_say(a->progress, "asking again: %s", e->msg);
-}
-
 /* An endpoint that drops packets tells nothing by itself: what the cluster says about who may reach it does. */
 static void say_away(struct gke_cluster *k)
 {
@@ -226,7 +219,8 @@ static int connect_to(struct k8s **out, struct gke_cluster *k, struct err *e)
 {
 	AUTO(gke_access_release) struct gke_access at = {0};
 	autofree char *agent = xasprintf("prestoctl/%s", version_text);
-	const struct k8s_opts opts = {.user_agent = agent, .on_retry = on_retry, .arg = k->c->app};
+	const struct k8s_opts opts = {
+		.user_agent = agent, .on_retry = app_say_retry, .arg = k->c->app};
 	struct k8s_config config = K8S_CONFIG_INIT;
 	AUTO(k8s_freep) struct k8s *client = NULL;
 
@@ -265,6 +259,8 @@ static int access_cluster(struct k8s **out, struct provider_ctx *c, struct err *
 
 const struct provider provider_gke = {
 	.name = "gke",
+	.grant =
+		"roles/container.admin in the project; roles/container.developer may not make roles",
 	.prepare = gke_images_prepare,
 	.observe = observe,
 	.ensure = ensure,

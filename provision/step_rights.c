@@ -172,7 +172,9 @@ int step_rights_run(struct step_ctx *c, struct err *e)
 	if (missing) {
 		err_set(e, ERR_DENIED, "%zu rights are missing on %s; nothing was made", missing,
 			k8s_config_of(c->k)->server);
-		return err_hint(e, "let an administrator grant them, or use another --context");
+		return err_hint(e, "let an administrator grant %s",
+				c->provider->grant ? c->provider->grant
+						   : "them, or use another --context");
 	}
 	step_say(c, "all %zu are there", n);
 	return 0;

@@ -15,6 +15,7 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/peers/google"))
+from kube import Kube  # noqa: E402  pylint: disable=wrong-import-position
 from client import Google  # noqa: E402  pylint: disable=wrong-import-position
 
 PRESTOCTL = ROOT / "build" / os.environ.get("VARIANT", "debug") / "prestoctl"
@@ -271,8 +272,30 @@ def test_a_cluster_is_never_moved(env):
     assert env.up()[0] == 0
     env.gke["location"] = "us-central1-b"
     code, events = env.up()
-    assert code == 1 and "cannot be moved" in error(events)["message"]
+    assert code == 1 and "fixed when a cluster is made" in error(events)["message"]
     assert len(live(env)) == 1
+
+
+def test_a_place_that_only_a_variable_names_is_for_new_clusters(env):
+    del env.gke["location"]
+    env.env["CLOUDSDK_COMPUTE_ZONE"] = "us-central1-a"
+    assert env.up()[0] == 0
+    env.env["CLOUDSDK_COMPUTE_ZONE"] = "us-central1-b"
+    code, events = env.up()
+    assert code == 0 and [c["location"] for c in live(env)] == ["us-central1-a"], events
+
+
+def test_a_zone_that_does_not_answer_may_have_the_cluster(env):
+    env.google.fault(match={"method": "GET", "path": "*/locations/-/clusters"}, status=200,
+                     body={"missingZones": ["us-central1-a"]})
+    code, events = env.up()
+    assert code == 1 and "us-central1-a does not say" in error(events)["message"] and creates(env) == []
+
+
+def test_an_operation_that_cannot_be_seen_at_first_is_waited_for(env):
+    env.google.plan(match={"type": "CREATE_CLUSTER"}, hide=4)
+    code, events = env.up()
+    assert code == 0 and len(creates(env)) == 1, events
 
 
 def test_a_place_where_nothing_was_made_can_be_changed(env):
@@ -321,6 +344,19 @@ def test_a_pool_that_failed_is_told_in_each_run(env):
     code, events = env.up()
     assert code == 0
     assert any("node pool more is in ERROR" in e["message"] for e in events if e.get("event") == "warning"), events
+
+
+def test_who_may_use_a_cluster_but_grant_nothing_in_it_is_told_the_role(env):
+    kube = Kube(env.google)
+    try:
+        kube.objects[""] = {"version": {"gitVersion": "v1.33.1-gke.1"}}
+        kube.objects["/apis/authorization.k8s.io/v1"] = {"selfsubjectaccessreviews": {"status": {"allowed": False}}}
+        env.write()
+        done = env.ctl("up", "-f", env.file)
+    finally:
+        kube.close()
+        env.google.configure(backends=[])
+    assert done.returncode == 4 and "roles/container.admin" in done.stderr, done.stderr
 
 
 def test_a_project_that_only_a_variable_names_is_in_the_body_too(env):

@@ -52,7 +52,7 @@ struct cluster_facts {
 
 struct provider {
 	const char *name;
-	const char *grant; /* who lacks rights inside the cluster is told to ask for this; NULL: nothing better is known */
+	const char *grant; /* what to ask for when rights inside the cluster are missing; or NULL */
 	/*
 	 * prepare - complete the environment once it was read, before anything is made of it: the provider knows where
 	 * images will be. Talks to nobody. NULL: nothing to complete.

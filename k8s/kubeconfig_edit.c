@@ -275,7 +275,8 @@ int kubeconfig_merge(struct kubeconfig_done *out, const struct kubeconfig_opts *
 	if (!failed) {
 		put_all(&done, &d, o, entry);
 		done.current = streq(current(&d), entry->name);
-		failed = write_files(&done, &d, e);
+		failed = (o->before && o->before(done.file, o->arg, e) < 0) ||
+			 write_files(&done, &d, e) < 0;
 	}
 	edit_release(&d);
 	if (failed) {

@@ -62,6 +62,8 @@ struct kubeconfig_opts {
 	bool set_current; /* make the context the current one; when there is none it becomes that in any case */
 	ns_t patience;                               /* with a lock; 0: 60 s */
 	void (*on_wait)(const char *why, void *arg); /* may be NULL */
+	/* may be NULL; kubeconfig_merge calls it before it writes, @file is where the context will be; -1 ends it */
+	int (*before)(const char *file, void *arg, struct err *e);
 	void *arg;
 };
 

@@ -123,46 +123,59 @@ static int append_record(const struct state *s, const char *line, struct err *e)
 	return 0;
 }
 
-static int remember(const struct state *s, const struct kubeconfig_entry *entry, const char *file,
-		    struct err *e)
+/* One merge, or the removal of one: then only the app is set. */
+struct merging {
+	struct app *app;
+	const struct state *state; /* NULL: the environment has no name */
+	const struct kubeconfig_entry *entry;
+};
+
+/* Before it is written: what a killed process has left must be found again. The file may not be there yet. */
+static int remember(const char *file, void *arg, struct err *e)
 {
+	const struct merging *m = arg;
 	struct kubeconfig_marks marks;
-	autofree char *whole = realpath(file, NULL), *line = NULL;
+	autofree char *dir = path_dir(file), *folder = realpath(dir, NULL),
+		      *whole = realpath(file, NULL), *line = NULL;
+	const char *slash = strrchr(file, '/');
 	autojson json_t *o = NULL;
 
-	kubeconfig_mark(&marks, entry);
-	o = json_pack("{s:s, s:s, s:s, s:s}", "file", whole ? whole : file, "name", entry->name,
-		      "cluster", marks.cluster, "user", marks.user);
+	if (!m->state)
+		return 0;
+	if (!whole)
+		whole = path_join(folder ? folder : dir, slash ? slash + 1 : file);
+	kubeconfig_mark(&marks, m->entry);
+	o = json_pack("{s:s, s:s, s:s, s:s}", "file", whole, "name", m->entry->name, "cluster",
+		      marks.cluster, "user", marks.user);
 	line = jx_canonical(o);
-	return append_record(s, line, e);
+	return append_record(m->state, line, e) < 0 ? err_wrap(e, "remembering what was merged")
+						    : 0;
 }
 
 static void on_wait(const char *why, void *arg)
 {
-	struct app *a = arg;
+	const struct merging *m = arg;
 
-	progress_say(a->progress, "%s", why);
+	progress_say(m->app->progress, "%s", why);
 }
 
 int kubectl_merge(struct kubeconfig_done *out, char **name, struct target *t, struct k8s *k,
 		  const char *file, bool set_current, struct err *e)
 {
-	struct app *a = t->pc.app;
-	const struct kubeconfig_opts o = {.loop = a->loop,
+	struct merging m = {.app = t->pc.app, .state = t->name ? &t->state : NULL};
+	const struct kubeconfig_opts o = {.loop = m.app->loop,
 					  .file = file,
 					  .set_current = set_current,
 					  .on_wait = on_wait,
-					  .arg = a};
+					  .before = remember,
+					  .arg = &m};
 	struct kubectl_entry made = {0};
 	int failed;
 
 	entry_of(&made, t, k);
 	const struct kubeconfig_entry entry = {made.name, made.cluster, made.user, made.ns};
+	m.entry = &entry;
 	failed = kubeconfig_merge(out, &o, &entry, e) < 0;
-	if (!failed && t->name && remember(&t->state, &entry, out->file, e) < 0) {
-		kubeconfig_done_release(out);
-		failed = err_wrap(e, "remembering what was merged");
-	}
 	if (!failed)
 		*name = xstrdup(made.name);
 	kubectl_entry_release(&made);
@@ -174,7 +187,8 @@ int kubectl_merge(struct kubeconfig_done *out, char **name, struct target *t, st
 /* *done (owned) becomes what a result says of it, NULL when there was nothing any more. */
 static int remove_one(json_t **done, struct app *a, const char *line, struct err *e)
 {
-	struct kubeconfig_opts o = {.loop = a->loop, .on_wait = on_wait, .arg = a};
+	struct merging m = {.app = a};
+	struct kubeconfig_opts o = {.loop = a->loop, .on_wait = on_wait, .arg = &m};
 	struct kubeconfig_done did = {0};
 	struct kubeconfig_marks marks;
 	autojson json_t *r = NULL;

@@ -269,6 +269,16 @@ def test_what_somebody_has_changed_stays(home):
     assert "was changed by somebody, and stays in" in done.stdout and home.contexts() == ["prestoctl-demo"]
 
 
+def test_what_cannot_be_remembered_is_not_merged(home):
+    """Otherwise a process that is killed in between would leave an entry that nobody takes away."""
+    records = home.folder / ".local/state/prestoctl/demo/kubeconfigs"
+    records.mkdir(parents=True)
+    assert "remembering what was merged" in home.merge("demo", rc=1).stderr and not home.config.exists()
+    records.rmdir()
+    home.merge("demo", "--into", "new")
+    assert json.loads(records.read_text())["file"] == str(home.folder / "new")
+
+
 def test_a_file_that_is_gone_or_broken_ends_no_removal(home):
     home.merge("demo", "--into", "gone")
     home.merge("demo", "--into", "broken")

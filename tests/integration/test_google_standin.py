@@ -796,6 +796,15 @@ def test_gcloud_logs_in_with_each_credential(google, tmp_path, credential, princ
 
 
 @needs_gcloud
+def test_gcloud_switches_several_apis_on_at_once(google, tmp_path):
+    names = ["container.googleapis.com", "compute.googleapis.com", "artifactregistry.googleapis.com"]
+    google.http("POST", "/v1/projects/demo-proj/services/compute.googleapis.com:disable", {}, google.token)
+    gcloud(google, tmp_path, "services", "enable", *names)
+    on = gcloud(google, tmp_path, "services", "list", "--enabled", "--format=value(config.name)").split()
+    assert set(names) <= set(on)
+
+
+@needs_gcloud
 def test_gcloud_impersonates_by_flag_and_speaks_tls(google, tmp_path):
     target = "deploy@demo-proj.iam.gserviceaccount.com"
     run(google, tmp_path, [GCLOUD, "container", "clusters", "list", f"--impersonate-service-account={target}"], "sa", tls=True)

@@ -137,6 +137,17 @@ def enable(world, request):
                                     "service": service_body(project, name)}})
 
 
+@route("POST", SERVICE + r":batchEnable", "serviceusage", "serviceusage.services.enable", write=True)
+def batch_enable(world, request):
+    project, names = world.project(request.project), request.json.get("serviceIds", [])
+    for name in names:
+        project.services[name] = "ENABLED"
+        project.enabled_at[name] = world.clock.now() + world.config["enableDelay"]
+    kind = "type.googleapis.com/google.api.serviceusage.v1.BatchEnableServicesResponse"
+    return Reply(200, {"name": f"operations/acf.p2-{project.number}-{world.unique():08x}", "done": True, "response": {
+        "@type": kind, "services": [service_body(project, n) for n in names]}})
+
+
 @route("GET", r"/v1/operations/(?P<name>acf\.[^/]+)", "serviceusage")
 def enable_operation(_world, request):
     return Reply(200, {"name": f"operations/{request.groups['name']}", "done": True, "response": {}})

@@ -148,8 +148,12 @@ static int change(struct gke_op *op, struct gke *g, const struct gke_ref *r,
 		if (!busy && lines.len && buf_adds(w->detail, buf_str(&lines), &full) < 0)
 			err_clear(&full);
 		buf_release(&lines);
+		if (rc == 0 && take_op(op, reply, e) < 0) {
+			why->lost = true;
+			return -1;
+		}
 		if (rc == 0)
-			return take_op(op, reply, e);
+			return 0;
 		if (!busy)
 			return -1;
 		struct err last = *e;

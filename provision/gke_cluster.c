@@ -224,8 +224,11 @@ enum gke_whose gke_cluster_whose(const struct gke_cluster *k)
 {
 	if (has_label(k->live, GKE_LABEL_RUN, k->run))
 		return GKE_WHOSE_OURS;
-	return has_label(k->live, GKE_LABEL_ENV, environment_of(k)) ? GKE_WHOSE_LOST
-								    : GKE_WHOSE_OTHERS;
+	/* One that prestoctl made has both: a label by hand makes nobody's pools ours to drop. */
+	return has_label(k->live, GKE_LABEL_ENV, environment_of(k)) &&
+			       jx_str(k->live, "resourceLabels." GKE_LABEL_RUN)
+		       ? GKE_WHOSE_LOST
+		       : GKE_WHOSE_OTHERS;
 }
 
 /* "CREATE_CLUSTER" and "CLUSTER_DEPLOYING 5/12" in the words of people. */

@@ -42,7 +42,7 @@ struct gke_ref gke_cluster_ref(const struct gke_cluster *k); /* borrowed; locati
 
 enum gke_whose {
 	GKE_WHOSE_OURS,   /* the run label is the one that we wrote down */
-	GKE_WHOSE_LOST,   /* the label of our environment, but no state that says so: --adopt */
+	GKE_WHOSE_LOST,   /* made for our environment, but no state says that we did: --adopt */
 	GKE_WHOSE_OTHERS, /* somebody else's */
 };
 enum gke_whose gke_cluster_whose(const struct gke_cluster *k);

@@ -65,27 +65,15 @@ static int write_intent(struct gke_cluster *k, struct err *e)
 	return state_set(k->c->state, "made.cluster", json_true(), e);
 }
 
-/* It carries our environment's name: its run label becomes what we remember, or it gets one. */
+/* It carries our environment's name: its run label becomes what we remember. */
 static int adopt(struct gke_cluster *k, struct err *e)
 {
-	const char *run = jx_str(jx_get(k->live, "resourceLabels"), GKE_LABEL_RUN);
-	autojson json_t *label = NULL;
-	struct gke_wait w = gke_waits(app_of(k), NULL);
-	struct gke_ref ref = gke_cluster_ref(k);
-	struct gke_op op;
-
 	free(k->run);
-	k->run = run ? xstrdup(run) : NULL;
+	k->run = xstrdup(jx_str_or(k->live, "resourceLabels." GKE_LABEL_RUN, ""));
 	if (k->has_spec ? write_intent(k, e) < 0 : set_gke(k, "run", k->run, e) < 0)
 		return -1;
 	progress_warn(app_of(k)->progress, "cluster %s in %s is taken over", k->name, k->location);
-	if (run)
-		return 0;
-	label = json_pack("{s:s}", GKE_LABEL_RUN, k->run);
-	if (container_label(&op, k->google->gke, &ref, label, &w, e) < 0 ||
-	    gke_op_wait(k->google->gke, &ref, &op, &w, e) < 0)
-		return err_wrap(e, "labelling the cluster");
-	return gke_cluster_look(k, e);
+	return 0;
 }
 
 int gke_claim(struct gke_cluster *k, struct err *e)
@@ -471,14 +459,15 @@ static int bring(struct gke_cluster *k, size_t *n, struct err *e)
 	return rc;
 }
 
-/* What there is when a run ends early: the user decides what becomes of it. */
+/* What there is when a run ends early: the user decides what becomes of it. Without a reply nobody knows. */
 static void say_what_exists(struct gke_cluster *k)
 {
 	const char *op = jx_str_or(jx_get(k->c->state->doc, "gke"), "op", "");
 
-	if (k->location && (k->live || *op))
+	if (k->location && (k->live || k->run))
 		app_detail(app_of(k), "cluster %s in %s of project %s: %s%s%s", k->name,
-			   k->location, k->project, jx_str_or(k->live, "status", "asked for"),
+			   k->location, k->project,
+			   jx_str_or(k->live, "status", *op ? "asked for" : "perhaps asked for"),
 			   *op ? ", " : "", op);
 }
 

@@ -58,7 +58,7 @@ struct provider {
 	 * images will be. Talks to nobody. NULL: nothing to complete.
 	 */
 	int (*prepare)(struct provider_ctx *c, struct env *v, struct err *e);
-	/* observe - what is there. Changes nothing, but for the labels of a cluster that --adopt takes over. */
+	/* observe - what is there. Changes nothing there; with --adopt the state remembers what was found. */
 	int (*observe)(struct cluster_facts *out, struct provider_ctx *c, struct err *e);
 	/* ensure - make it or bring it back; remembers in the state that we did. NULL: it cannot. */
 	int (*ensure)(struct provider_ctx *c, char words[200], struct err *e);

@@ -207,6 +207,36 @@ def test_a_lost_state_wants_to_be_told_that_the_cluster_is_ours(env):
     assert [e for e in env.google.requests()[since:] if e["write"]] == []
 
 
+def test_a_label_by_hand_makes_no_cluster_ours(env):
+    env.google.http("POST", f"/v1/projects/{PROJECT}/locations/us-central1-a/clusters", token=env.google.token, body={
+        "parent": f"projects/{PROJECT}/locations/us-central1-a", "cluster": {
+            "name": "demo", "resourceLabels": {"prestoctl-environment": "demo"},
+            "nodePools": [{"name": "precious", "initialNodeCount": 1}]}})
+    since = len(env.google.requests())
+    code, events = env.up("--adopt")
+    assert code == 1 and "not of this environment" in error(events)["message"]
+    assert [e for e in env.google.requests()[since:] if e["write"]] == []
+
+
+def test_a_reply_that_says_nothing_is_a_lost_one(env):
+    env.google.fault(match={"method": "POST", "path": "*/clusters"}, status=200, body={}, when="after")
+    code, events = env.up()
+    assert code == 0 and len(live(env)) == 1, events
+
+
+def test_interrupted_before_the_reply_it_says_that_there_may_be_a_cluster(env):
+    env.google.fault(match={"method": "POST", "path": "*/clusters"}, hang=20)
+    env.write()
+    with subprocess.Popen([PRESTOCTL, "up", "-f", env.file, "--output", "json"], env=env.env, text=True,
+                          stderr=subprocess.PIPE) as run:
+        events = []
+        for line in run.stderr:
+            events.append(json.loads(line))
+            if "asking Google for cluster" in events[-1].get("message", ""):
+                run.send_signal(signal.SIGINT)
+    assert run.returncode == 130 and "perhaps asked for" in error(events)["detail"], events
+
+
 def test_a_cluster_that_is_being_deleted_is_waited_for_and_made_again(env):
     assert env.up()[0] == 0
     first = live(env)[0]["id"]

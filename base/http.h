@@ -71,6 +71,8 @@ struct http_resp {
 /* http_header - a borrowed value (first of that name, lower-case name), valid until release; NULL
  * if absent. */
 const char *http_header(const struct http_resp *r, const char *name, char *out, size_t size);
+/* http_date - when it was sent, by the server's clock, in seconds since 1970; false: it does not say. */
+bool http_date(int64_t *seconds, const struct http_resp *r);
 void http_resp_release(struct http_resp *r);
 
 /*

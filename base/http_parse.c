@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/http_internal.h"
 
@@ -147,6 +148,21 @@ const char *http_header(const struct http_resp *r, const char *name, char *out, 
 		return out;
 	}
 	return NULL;
+}
+
+/* "Sun, 22 Nov 2026 08:41:07 GMT" */
+bool http_date(int64_t *seconds, const struct http_resp *r)
+{
+	char text[64];
+	struct tm t = {0};
+	const char *end = http_header(r, "date", text, sizeof(text))
+				  ? strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &t)
+				  : NULL;
+
+	if (!end || *end)
+		return false;
+	*seconds = timegm(&t);
+	return true;
 }
 
 ns_t http_retry_after(const char *value, ns_t wall)

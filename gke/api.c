@@ -24,7 +24,7 @@ struct gke {
 	struct auth *auth;
 	struct http *http;
 	char *base[GKE_APIS];
-	ns_t timeout, retry_for, backoff;
+	ns_t timeout, retry_for, backoff, ahead;
 	void (*on_retry)(const struct err *e, ns_t wait, void *arg);
 	void *arg;
 };
@@ -77,6 +77,11 @@ void gke_freep(struct gke **g)
 struct loop *gke_loop(const struct gke *g)
 {
 	return g->loop;
+}
+
+ns_t gke_ahead(const struct gke *g)
+{
+	return g->ahead;
 }
 
 struct auth *gke_auth(const struct gke *g)
@@ -208,9 +213,13 @@ static int attempt(json_t **out, struct sending *s, struct err *e)
 {
 	AUTO(http_resp_release) struct http_resp r = {0};
 
+	int64_t theirs;
+
 	s->why = (struct gke_error){0};
 	if (send_once(&r, s, e) < 0)
 		return -1;
+	if (http_date(&theirs, &r))
+		s->g->ahead = clock_wall() - theirs * NS_SEC;
 	return take_reply(out, s, &r, e);
 }
 

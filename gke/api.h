@@ -28,6 +28,8 @@ void gke_free(struct gke *g);
 void gke_freep(struct gke **g);
 struct loop *gke_loop(const struct gke *g);
 struct auth *gke_auth(const struct gke *g);
+/* gke_ahead - how far this machine's clock was ahead of Google's at the last reply; 0 when that is not known. */
+ns_t gke_ahead(const struct gke *g);
 const char *gke_base(const struct gke *g, enum gke_api api); /* borrowed */
 
 struct gke_req {

@@ -1,7 +1,6 @@
 /* auth_post.c - asking a token endpoint: its retry rules, what it answers, what it refuses. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/base64.h"
 #include "base/clock.h"
@@ -39,27 +38,14 @@ static void copy_text(char *out, size_t size, const char *text)
 	snprintf(out, size, "%s", text ? text : "");
 }
 
-/* "Sun, 22 Nov 2026 08:41:07 GMT" as seconds; the parser of Retry-After dates is not for the past. */
-static bool http_date(int64_t *out, const char *text)
-{
-	struct tm t = {0};
-	const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &t);
-
-	if (!end || *end)
-		return false;
-	*out = timegm(&t);
-	return true;
-}
-
 void auth_refusal_decode(struct auth_refusal *out, const struct http_resp *r, ns_t now)
 {
 	autosecretjson json_t *o = NULL;
 	struct err ignored = ERR_INIT;
-	char date[64];
 	int64_t theirs;
 
 	*out = (struct auth_refusal){.http = r->status};
-	if (http_header(r, "date", date, sizeof(date)) && http_date(&theirs, date))
+	if (http_date(&theirs, r))
 		out->skew_s = now / NS_SEC - theirs;
 	if (!r->body.len || jx_parse(&o, r->body.data, r->body.len, "reply", &ignored) < 0)
 		return;

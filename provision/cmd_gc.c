@@ -2,12 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "provision/commands.h"
 #include "provision/down.h"
 #include "provision/gke_cluster.h"
 #include "provision/listing.h"
 
 #define NAME_MAX_SIZE 41 /* of an environment */
+#define AHEAD_MAX     (5 * 60 * NS_SEC)
 
 struct options {
 	const char *project, *leftovers;
@@ -165,6 +167,25 @@ static int remove_all(struct gc *c, struct err *e)
 		       c->failures, n);
 }
 
+/* By a clock that is ahead all environments would be past their end. */
+static int check_clock(const struct gc *c, const struct google *google, struct err *e)
+{
+	ns_t ahead = gke_ahead(google->gke);
+	char text[DURATION_SIZE];
+
+	if (ahead < AHEAD_MAX)
+		return 0;
+	duration_format(text, ahead);
+	if (!c->o->delete) {
+		progress_warn(c->app->progress, "this machine's clock is %s ahead of Google's",
+			      text);
+		return 0;
+	}
+	err_set(e, ERR_INVALID, "this machine's clock is %s ahead of Google's: nothing was removed",
+		text);
+	return err_hint(e, "set the clock, for example: timedatectl set-ntp true");
+}
+
 static int look(struct gc *c, struct err *e)
 {
 	autojson json_t *rows = NULL;
@@ -178,7 +199,8 @@ static int look(struct gc *c, struct err *e)
 		err_set(e, ERR_INVALID, "no project is named, and the login names none");
 		return err_hint(e, "prestoctl gc --project PROJECT");
 	}
-	if (listing_project(&rows, &c->whole, c->app, google, c->project, e) < 0)
+	if (listing_project(&rows, &c->whole, c->app, google, c->project, e) < 0 ||
+	    check_clock(c, google, e) < 0)
 		return -1;
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		json_t *row = json_array_get(rows, i);

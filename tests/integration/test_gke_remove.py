@@ -457,6 +457,20 @@ def test_gc_removes_what_is_past_its_time_and_nothing_else(env):
     assert not [one for one in env.things() if LB in one[1]]
 
 
+def test_gc_does_not_trust_a_clock_that_is_off(env):
+    """A login that needs no clock, and a machine two hours ahead: all that lives less than that would go."""
+    cluster(env, "new", "weekly", **past(1))
+    env.env["GOOGLE_OAUTH_ACCESS_TOKEN"] = env.google.token
+    env.google.control("POST", "clock", {"skew": -7200})
+    try:
+        done = gc(env, "--delete", rc=1)
+        assert "clock is 2h" in done.stderr and "ahead of Google's" in done.stderr and "set the clock" in done.stderr
+        assert "weekly" in gc(env).stdout
+    finally:
+        env.google.control("POST", "clock", {"skew": 0})
+    assert len(env.clusters()) == 1
+
+
 def test_one_that_cannot_be_removed_does_not_stop_the_others(env):
     cluster(env, "a", "first", **past(1))
     cluster(env, "b", "second", "us-central1-b", **past(2))

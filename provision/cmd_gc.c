@@ -160,9 +160,14 @@ static int remove_all(struct gc *c, struct err *e)
 		app_detail(c->app, "%s: %s%s%s", jx_str(row, "name"), why.msg,
 			   *why.hint ? "; " : "", why.hint);
 	}
-	if (!c->failures)
+	if (!c->failures && c->whole)
 		return 0;
 	c->app->exit_code = EXIT_PARTLY;
+	if (!c->failures) {
+		err_set(e, ERR_UNAVAILABLE, "not all places of project %s say what they have",
+			c->project);
+		return err_hint(e, "prestoctl gc --delete looks again");
+	}
 	return err_set(e, ERR_EXISTS, "%zu of %zu expired environments are not gone altogether",
 		       c->failures, n);
 }
@@ -230,7 +235,11 @@ static void tell(const struct gc *c)
 			  buf_str(&text), n, c->project, n == 1 ? "is" : "are",
 			  n == 1 ? "it" : "them");
 	} else if (!n) {
-		app_print("no environment of project %s is past its end\n", c->project);
+		app_print(
+			c->whole
+				? "no environment of project %s is past its end\n"
+				: "of project %s, none of those that could be seen is past its end\n",
+			c->project);
 	}
 	for (size_t i = 0; i < kept; i++)
 		app_print("stays: %s is past its end, and protected\n",

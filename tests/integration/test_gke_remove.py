@@ -457,6 +457,15 @@ def test_gc_removes_what_is_past_its_time_and_nothing_else(env):
     assert not [one for one in env.things() if LB in one[1]]
 
 
+def test_gc_does_not_take_a_zone_that_is_silent_for_an_empty_one(env):
+    for args, code in (((), 0), (("--delete",), 6)):
+        env.google.fault(match={"method": "GET", "path": "*/locations/-/clusters"}, status=200,
+                         body={"missingZones": ["us-central1-b"]})
+        done = gc(env, *args, rc=code)
+        assert "us-central1-b does not say" in done.stderr and "none of those that could be seen" in done.stdout
+    assert "not all places of project demo-proj say what they have" in done.stderr
+
+
 def test_gc_does_not_trust_a_clock_that_is_off(env):
     """A login that needs no clock, and a machine two hours ahead: all that lives less than that would go."""
     cluster(env, "new", "weekly", **past(1))

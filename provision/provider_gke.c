@@ -161,6 +161,11 @@ static int observe(struct cluster_facts *out, struct provider_ctx *c, struct err
 	AUTO(gke_cluster_release) struct gke_cluster k = {0};
 
 	*out = (struct cluster_facts){0};
+	/* An `up` that ended before anything was asked for has left a name, and nothing behind it. */
+	if (c->removing && !c->env && !jx_get(c->state->doc, "gke")) {
+		snprintf(out->words, sizeof(out->words), "Google was asked for no cluster yet");
+		return 0;
+	}
 	if (gke_cluster_open(&k, c, e) < 0 || gke_cluster_look(&k, e) < 0)
 		return -1;
 	out->elastic = k.has_spec && adds_nodes(&k.spec);

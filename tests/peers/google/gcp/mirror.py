@@ -37,6 +37,8 @@ class Mirror:
             time.sleep(INTERVAL)
             with self.world.lock:
                 self.world.settle()
+                if self.world.config["mirrorPaused"]:
+                    continue
                 clusters = [c for p in self.world.projects.values() for c in p.clusters.values()
                             if c.backend.row and c.backend.row.get("mirror") and c.status in LIVING]
                 if clusters and (self.token is None or not self.token.alive()):

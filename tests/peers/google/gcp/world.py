@@ -48,6 +48,7 @@ DEFAULTS = {
     "pools": ["*"],             # audiences that STS knows
     "registry": "",             # host:port behind registryUri; empty: LOCATION-docker.pkg.dev
     "backends": [],             # what API server a cluster hands out; see backend.py
+    "mirrorPaused": False,      # nobody looks after load balancers and disks; see mirror.py
 }
 
 

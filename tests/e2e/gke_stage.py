@@ -4,6 +4,7 @@ about tokens, and what Services and volumes in there would cost is mirrored into
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -48,14 +49,22 @@ class GkeStage(Stage):
         for image in ("presto", "presto-operator"):
             path = subprocess.run([IMAGES, "--bin-dir", BIN, "path", image], env=self.env, text=True, capture_output=True,
                                   check=True).stdout.strip()
-            names = self.devcluster("load-image", path)["images"]
-        self.operator = names[-1]
+            self.operator = self.devcluster("load-image", path)["images"][-1]
+        # A kubelet looks every half minute what images it has, and when it starts.
+        os.kill(self.devcluster("status")["components"]["kubelet-0"]["pid"], signal.SIGTERM)
+        self.devcluster("up")
+        until(lambda: self.operator in self.images(), 60, f"the node says that it has {self.operator}")
         self.google.configure(backends=[{"kubeconfig": told["kubeconfig"], "mirror": True}])
         self.write_file(self.environment())
+
+    def images(self):
+        [node] = self.kube.get("/api/v1/nodes")["items"]
+        return {name for image in node["status"].get("images", []) for name in image["names"]}
 
     def environment(self, **spec):
         """One worker, in a zonal cluster of one pool."""
         env = super().environment(**{"worker": {"count": 1}, **spec})
+        env["presto"]["spec"]["readinessProbe"] |= {"initialDelaySeconds": 5, "periodSeconds": 2}
         env["cluster"] = {"provider": "gke", "gke": {
             "project": PROJECT, "name": CLUSTER, "location": LOCATION,
             "nodePools": [{"name": "workers", "machineType": "e2-standard-4", "count": 2}]}}
@@ -131,7 +140,3 @@ class GkeStage(Stage):
         tail = "\n".join(f"{e['n']} {e['method']} {e['path']} {e['status']} {e.get('fault') or ''}"
                          for e in self.google.requests()[-60:])
         return f"--- requests to Google\n{tail}\n{super().report()}"
-
-
-def gone_from(stage, path, seconds=60):
-    until(lambda: stage.kube.get(path) is None, seconds, f"{path} is gone")

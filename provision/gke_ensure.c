@@ -9,12 +9,12 @@
 #include "gke/compute.h"
 #include "gke/names.h"
 #include "provision/gke_preflight.h"
+#include "provision/gke_remove.h"
 
-#define MAKE_FOR   \
-	(45 * 60 * \
-	 NS_SEC) /* wall clock, of one phase: a create that hangs takes 35 minutes to say so */
-#define CHANGE_FOR (60 * 60 * NS_SEC) /* an upgrade goes node by node */
-#define POSTS_MAX  4                  /* of one location, when replies are lost */
+/* Wall clock: a create that hangs takes 35 minutes to say so; an upgrade goes node by node. */
+#define MAKE_FOR   (45 * 60 * NS_SEC) /* in each location */
+#define CHANGE_FOR (60 * 60 * NS_SEC)
+#define POSTS_MAX  4 /* of one location, when replies are lost */
 
 static struct app *app_of(const struct gke_cluster *k)
 {
@@ -125,7 +125,8 @@ static int find_op(struct gke_op *op, struct gke_cluster *k, const char *pool, c
 }
 
 /* While it is as it is: the operation behind that tells most, and where it cannot be seen the cluster is asked. */
-static int wait_op(struct gke_cluster *k, const char *type, struct gke_error *why, struct err *e)
+static int wait_op(struct gke_cluster *k, const char *type, bool old, struct gke_error *why,
+		   struct err *e)
 {
 	const char *known = jx_str_or(jx_get(k->c->state->doc, "gke"), "op", "");
 	bool making = streq(type, "CREATE_CLUSTER");
@@ -133,6 +134,7 @@ static int wait_op(struct gke_cluster *k, const char *type, struct gke_error *wh
 	struct gke_ref ref = gke_cluster_ref(k);
 	struct gke_op op = {""};
 
+	w.known = old;
 	if (making && *known && strlen(known) < sizeof(op.name))
 		snprintf(op.name, sizeof(op.name), "%s", known);
 	else if (find_op(&op, k, "", type, e) < 0)
@@ -250,6 +252,7 @@ static int next_location(struct making *m, struct err *e)
 	free(k->location);
 	k->location = xstrdup(json_string_value(json_array_get(k->spec.locations, at % n)));
 	m->posts = 0;
+	app_phase(app_of(k), MAKE_FOR);
 	return 0;
 }
 
@@ -266,6 +269,12 @@ static int failed_cluster(struct making *m, struct gke_error *why, struct err *e
 		buf_clear(detail); /* the story of a zone that is given up */
 		err_clear(e);
 		return remove_failed(k, e) < 0 || next_location(m, e) < 0 ? -1 : 0;
+	}
+	if (gke_protected(k->live)) {
+		if (e->code == ERR_OK)
+			gke_error_set(why, auth_principal(k->google->auth), detail, e);
+		err_wrap(e, "cluster %s in %s has failed, and is protected", k->name, k->location);
+		return err_hint(e, "prestoctl down %s --unprotect removes it", k->spec.environment);
 	}
 	if (!m->fresh) {
 		err_clear(e);
@@ -286,13 +295,19 @@ static int wait_made(struct making *m, struct err *e)
 {
 	struct gke_error why = {0};
 
-	if (wait_op(m->k, "CREATE_CLUSTER", &why, e) == 0)
+	if (wait_op(m->k, "CREATE_CLUSTER", !m->fresh, &why, e) == 0)
 		return 0;
 	/* Only what the operation itself says is a failure of the cluster. */
 	if (!*why.message || e->code == ERR_TIMEOUT || e->code == ERR_CANCELLED)
 		return -1;
 	if (set_gke(m->k, "op", NULL, &(struct err){0}) < 0)
 		return -1;
+	if (!m->fresh && !m->k->live && why.cause != GKE_CAUSE_STOCKOUT) {
+		/* how a cluster ended that is gone since: history */
+		buf_clear(&app_of(m->k)->detail);
+		err_clear(e);
+		return 0;
+	}
 	m->fresh = true; /* it was seen to fail: that is news, not history */
 	return failed_cluster(m, &why, e);
 }
@@ -332,7 +347,7 @@ static int make(struct gke_cluster *k, struct err *e)
 			rc = wait_made(&m, e);
 			break;
 		case GKE_STATE_STOPPING:
-			rc = wait_op(k, "DELETE_CLUSTER", &why, e);
+			rc = wait_op(k, "DELETE_CLUSTER", true, &why, e);
 			break;
 		case GKE_STATE_ERROR:
 			container_trouble(&why, k->live);
@@ -341,7 +356,8 @@ static int make(struct gke_cluster *k, struct err *e)
 		default:
 			if (k->live)
 				return 0;
-			rc = m.fresh && *jx_str_or(jx_get(k->c->state->doc, "gke"), "op", "")
+			/* accepted, also by a run that was killed, and not to be seen yet? */
+			rc = *jx_str_or(jx_get(k->c->state->doc, "gke"), "op", "")
 				     ? wait_made(&m, e)
 				     : make_one(&m, e);
 		}

@@ -512,11 +512,27 @@ static void check_messages(const struct check *c, const json_t *advanced)
 	}
 }
 
+/* Quotas are counted by them. */
+static void check_zones(const struct check *c, const json_t *advanced)
+{
+	const json_t *zones = jx_get(advanced, "locations");
+	bool good = !zones || json_array_size(zones);
+
+	for (size_t i = 0; i < json_array_size(zones); i++) {
+		const char *zone = json_string_value(json_array_get(zones, i));
+
+		good = good && zone && gke_is_zone(zone);
+	}
+	if (!good)
+		say(c, false, AT "/advanced/locations", "'locations' must be a list of zones");
+}
+
 static void check_advanced(const struct check *c)
 {
 	const json_t *advanced = jx_get(c->g, "advanced");
 
 	check_messages(c, advanced);
+	check_zones(c, advanced);
 	for (size_t i = 0; i < ARRAY_LEN(own_fields); i++) {
 		autofree char *at = xasprintf(AT "/advanced/%s", own_fields[i].path);
 

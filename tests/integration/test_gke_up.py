@@ -185,6 +185,30 @@ def test_a_failed_cluster_stays_to_be_looked_at_and_the_next_run_replaces_it(env
     assert [c["status"] for c in live(env)] in (["RUNNING"], ["RECONCILING"])
 
 
+def test_a_failed_cluster_that_is_protected_is_not_replaced(env):
+    env.gke["deletionProtection"] = True
+    env.google.plan(match={"type": "CREATE_CLUSTER"}, outcome="internal")
+    assert env.up()[0] == 1
+    code, events = env.up()
+    assert code == 1 and "protected" in error(events)["message"] and "--unprotect" in error(events)["hint"]
+    assert [c["status"] for c in live(env)] == ["ERROR"] and len(creates(env)) == 1
+
+
+def test_an_operation_of_a_killed_run_whose_cluster_is_gone_is_history(env):
+    env.google.plan(match={"type": "CREATE_CLUSTER"}, outcome="internal")
+    assert env.up()[0] == 1
+    state = env.state()
+    [op] = env.google.http("GET", f"/v1/projects/{PROJECT}/locations/us-central1-a/operations",
+                           token=env.google.token)[1]["operations"]
+    env.google.http("DELETE", f"/v1/projects/{PROJECT}/locations/us-central1-a/clusters/demo", token=env.google.token)
+    while live(env):
+        pass
+    state["gke"]["op"] = op["name"]
+    (env.folder / "state/prestoctl/demo/state.json").write_text(json.dumps(state))
+    code, events = env.up()
+    assert code == 0 and len(live(env)) == 1, events
+
+
 def test_a_cluster_of_somebody_else_is_not_touched(env):
     env.google.http("POST", f"/v1/projects/{PROJECT}/locations/us-central1-a/clusters", token=env.google.token, body={
         "parent": f"projects/{PROJECT}/locations/us-central1-a", "cluster": {

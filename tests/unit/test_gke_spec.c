@@ -128,6 +128,7 @@ static const struct {
 	 "9:9: 'networkConfig.datapathProvider' has a field of its own; use cluster.gke.dataplane"},
 	{"    advanced: {networkConfig: null}\n",
 	 "7:31: 'networkConfig' must be a map; it is merged with what prestoctl sets"},
+	{"    advanced: {locations: [5]}\n", "7:27: 'locations' must be a list of zones"},
 	{"    advanced: {status: RUNNING}\n", "7:16: 'status' cannot be chosen; remove it"},
 };
 

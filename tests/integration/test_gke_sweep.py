@@ -9,6 +9,7 @@ import base64
 import concurrent.futures
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import queue
@@ -64,6 +65,7 @@ class Api:
         keys = Path(google.folder, "admin.pem")
         keys.write_bytes(base64.b64decode(user["client-certificate-data"]) + base64.b64decode(user["client-key-data"]))
         self.tls.load_cert_chain(keys)
+        self.uid = self.call("GET", "/api/v1/namespaces/kube-system")["metadata"]["uid"]
         self.call("POST", "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node0"}})
         # A new node is tainted until somebody has looked after it, which nobody does here.
         self.call("PATCH", "/api/v1/nodes/node0", {"spec": {"taints": None}}, "application/merge-patch+json")
@@ -190,7 +192,8 @@ class Lane:
 
     def clutter(self):
         """What the cluster will leave: the disk of a volume, and groups of endpoints that a Service is known by."""
-        place = {"project": self.project, "location": "us-central1-a", "cluster": "demo"}
+        place = {"project": self.project, "location": "us-central1-a", "cluster": "demo",
+                 "uid": self.api.uid}
         made = self.google.control("POST", "workloads", place | {
             "volumes": [{"pv": self.name, "attached": False}],
             "services": [{"uid": f"00000000-0000-4000-8000-{self.number:012}", "kind": "neg", "name": self.name}]})
@@ -372,13 +375,19 @@ def test_faults_at_any_request_are_survived_at_once_or_when_run_again(lanes, len
 # --- Kubernetes
 
 
+def wrote(line):
+    """What a line of the audit log says that prestoctl has changed, or nothing."""
+    if b'"prestoctl/' not in line:
+        return ""
+    e = json.loads(line)
+    what = e.get("objectRef", {}).get("resource", "")
+    return f"{e['verb']} {what}" if e["verb"] in WRITES and not what.startswith("selfsubject") else ""
+
+
 def writes(api, since):
-    with open(api.audit, encoding="utf-8") as log:
+    with open(api.audit, "rb") as log:
         log.seek(since)
-        events = [json.loads(line) for line in log.read().splitlines() if line.endswith("}")]
-    return [f"{e['verb']} {e['objectRef']['resource']}" for e in events
-            if e.get("userAgent", "").startswith("prestoctl/") and e["verb"] in WRITES
-            and not e["objectRef"]["resource"].startswith("selfsubject")]
+        return [w for w in map(wrote, log.read().split(b"\n")) if w]
 
 
 def stopped_waiting(process):
@@ -399,44 +408,58 @@ def up_to_the_operator(lane, story):
 
 
 def killed_at_write(lane, api, nth):
-    """How many writes were done when it died."""
+    """How many writes were done when it died: that many, or on a busy machine one more."""
     since = api.audit.stat().st_size
     with lane.start("up", "-f", lane.file) as process:
         end = time.monotonic() + 60
-        while process.poll() is None and len(writes(api, since)) < nth:
-            assert time.monotonic() < end
+        with open(api.audit, "rb") as log:
+            log.seek(since)
+            count, rest = 0, b""
+            while process.poll() is None and count < nth:
+                assert time.monotonic() < end
+                rest += log.read()
+                *lines, rest = rest.split(b"\n")
+                count += len([line for line in lines if wrote(line)])
         process.kill()
         process.communicate()
     return len(writes(api, since))
 
 
-def test_up_killed_after_any_write_to_kubernetes_goes_on_when_run_again(lanes, api):
-    def fresh(name):
-        api.call("DELETE", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/prestos.starburstdata.com")
-        api.call("DELETE", "/api/v1/namespaces/kube-system/configmaps/prestoctl-cluster")
-        lane.begin()
-        lane.write(name)
+def finished(lane, api, story):
+    """The next run brings everything, the one after it writes nothing; each thing is there once, and ours."""
+    up_to_the_operator(lane, story)
+    since = api.audit.stat().st_size
+    up_to_the_operator(lane, f"{story}, once more")
+    assert writes(api, since) == [], story
+    owned = [api.call("GET", path)["metadata"]["labels"]["prestoctl.io/environment"] for path in (
+        f"/api/v1/namespaces/{lane.name}", f"/apis/apps/v1/namespaces/{lane.name}/deployments/presto-operator",
+        f"/apis/starburstdata.com/v1/namespaces/{lane.name}/prestos/example")]
+    assert owned == [lane.name] * 3, story
+    lane.one_cluster(story)
+    lane.must_go(story)
 
-    lane, seen = lanes[0], set()
+
+def test_up_killed_after_any_write_to_kubernetes_goes_on_when_run_again(lanes, api):
+    lane, number = lanes[0], itertools.count()
+
+    def fresh():
+        api.call("DELETE", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/prestos.starburstdata.com")
+        lane.begin()
+        lane.write(f"write{next(number)}")
+
     api.node(memory="32Gi")
-    fresh("write0")
+    fresh()
     since = api.audit.stat().st_size
     up_to_the_operator(lane, "undisturbed")
     everything = writes(api, since)
     assert len(everything) >= 7, everything
     lane.must_go("undisturbed")
     for nth in range(1, len(everything) + 1):
-        fresh(f"write{nth}")
-        seen.add(killed_at_write(lane, api, nth))
-        up_to_the_operator(lane, f"killed at write {nth}")
-        since = api.audit.stat().st_size
-        up_to_the_operator(lane, f"killed at write {nth}, once more")
-        assert writes(api, since) == []
-        owned = [api.call("GET", path)["metadata"]["labels"]["prestoctl.io/environment"] for path in (
-            f"/api/v1/namespaces/{lane.name}", f"/apis/apps/v1/namespaces/{lane.name}/deployments/presto-operator",
-            f"/apis/starburstdata.com/v1/namespaces/{lane.name}/prestos/example")]
-        assert owned == [lane.name] * 3
-        lane.one_cluster(f"killed at write {nth}")
-        lane.must_go(f"killed at write {nth}")
-    # The last one may be over before it is killed, and a write or two may slip in on a busy machine.
-    assert len(seen) >= len(everything) / 2, (seen, everything)
+        for _ in range(5):      # on a busy machine a write more slips in: that is another case, and this one is still due
+            fresh()
+            done = killed_at_write(lane, api, nth)
+            finished(lane, api, f"killed at write {done}")
+            if done == nth:
+                break
+        else:
+            pytest.fail(f"no run could be killed right after write {nth}")

@@ -40,6 +40,7 @@ def cluster_of(world, spec):
 def add_workload(world, request):
     spec = request.json
     _, cluster = cluster_of(world, spec)
+    cluster.uid = spec.get("uid", cluster.uid)      # of its namespace kube-system
     return {"services": [leftovers.service(world, cluster, s) for s in spec.get("services", [])],
             "volumes": [leftovers.volume(world, cluster, v) for v in spec.get("volumes", [])]}
 

@@ -205,7 +205,10 @@ def test_waiting_for_input_can_be_interrupted(place, args):
     with subprocess.Popen([PRESTOCTL, *args], cwd=place, env=surroundings(place), stdin=subprocess.PIPE) as child:
         time.sleep(0.5)
         child.send_signal(signal.SIGINT)
-        assert child.wait(timeout=5) in (-signal.SIGINT, 130)
+        try:
+            assert child.wait(timeout=5) in (-signal.SIGINT, 130)
+        finally:
+            child.kill()
 
 
 def test_a_damaged_state_is_said_and_the_file_finds_everything_again(place):

@@ -70,8 +70,9 @@ def _gke(stage):
 @pytest.fixture(autouse=True)
 def _tidy(request, stage):
     yield
-    for one in [stage] + [request.getfixturevalue("gke")] * ("gke" in request.fixturenames):
-        one.end_running()
+    stage.end_running()
+    if "gke" in request.fixturenames:
+        request.getfixturevalue("gke").end_running()
 
 
 @pytest.fixture(name="presto")

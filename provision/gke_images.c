@@ -13,8 +13,9 @@
 #include "provision/image_home.h"
 #include "provision/registry.h"
 
-#define ARCHIVES_MAX 24
-#define MB           1e6
+#define ARCHIVES_MAX       24
+#define DEFAULT_REPOSITORY "prestoctl"
+#define MB                 1e6
 
 /* --- names -------------------------------------------------------------------------------------------- */
 
@@ -63,26 +64,55 @@ static int rename_presto(json_t *resource, const char *prefix, struct err *e)
 	return presto_decode(&p, resource, e);
 }
 
-int gke_images_rename(struct env *v, const char *prefix, bool keep_operator, struct err *e)
+int gke_images_rename(struct env *v, const char *prefix, bool operator_too, bool presto_too,
+		      struct err *e)
 {
 	bool named;
 	const char *path = image_path(v->operator_image, &named);
 
-	if (!named && !keep_operator) {
+	if (!named && operator_too) {
 		jx_set(v->doc, "operator.image", jx_strf("%s/%s", prefix, path));
 		v->operator_image = jx_str(v->doc, "operator.image");
 	}
-	return rename_presto(v->presto, prefix, e);
+	return presto_too ? rename_presto(v->presto, prefix, e) : 0;
+}
+
+/* One that no registry has, and that no node of a new cluster can have unless the file says so by its policy. */
+static bool only_here(const char *ref, const char *policy)
+{
+	return starts_with(ref, "localhost/") && !streq(policy, "Never");
+}
+
+static int presto_only_here(bool *out, const struct env *v, struct err *e)
+{
+	autofree char *ref = NULL;
+	struct presto p;
+
+	if (presto_decode(&p, v->presto, e) < 0)
+		return -1;
+	ref = presto_image(&p);
+	*out = only_here(ref, p.image_pull_policy);
+	return 0;
 }
 
 int gke_images_prepare(struct provider_ctx *c, struct env *v, struct err *e)
 {
 	autofree char *prefix = NULL;
+	bool presto = true, operator_too = !c->app->operator_image;
 
-	if (!jx_get(v->cluster, "registry"))
-		return 0;
+	/* Without a registry in the file, what is only here goes to a repository of Google's own, and nothing else does. */
+	if (!jx_get(v->cluster, "registry")) {
+		operator_too = operator_too &&
+			       only_here(v->operator_image, v->operator_pull_policy);
+		if (presto_only_here(&presto, v, e) < 0)
+			return -1;
+		if (!operator_too && !presto)
+			return 0;
+		jx_set(v->doc, "cluster.gke.registry.repository", json_string(DEFAULT_REPOSITORY));
+		v->cluster = jx_path(v->doc, "cluster.gke");
+	}
 	return image_home_prefix(&prefix, c, v, e) < 0 ||
-			       gke_images_rename(v, prefix, c->app->operator_image != NULL, e) < 0
+			       gke_images_rename(v, prefix, operator_too, presto, e) < 0
 		       ? err_wrap(e, "cluster.gke.registry")
 		       : 0;
 }

@@ -18,10 +18,10 @@ int gke_images(struct provider_ctx *c, struct k8s *k, const char *const *refs, s
 
 /*
  * gke_images_rename - put a prefix ("HOST/PATH", no slash at the end) before the operator's and Presto's image. An image
- * that names its registry stays, so does the operator's with @keep_operator, and Presto's in a resource with an
- * imageNamePrefix of its own. ERR_INVALID: the names would be none. Pure.
+ * that names its registry stays, so does the operator's without @operator_too, Presto's without @presto_too and in a
+ * resource with an imageNamePrefix of its own. ERR_INVALID: the names would be none. Pure.
  */
-int gke_images_rename(struct env *v, const char *prefix, bool keep_operator,
+int gke_images_rename(struct env *v, const char *prefix, bool operator_too, bool presto_too,
 		      struct err *e) MUST_CHECK;
 /* gke_images_place - what an archive's "localhost/presto:312" is called below a prefix: "presto:312". Pure. Owned. */
 char *gke_images_place(const char *prefix, const char *name);

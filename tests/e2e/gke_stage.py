@@ -68,6 +68,8 @@ class GkeStage(Stage):
         env["cluster"] = {"provider": "gke", "gke": {
             "project": PROJECT, "name": CLUSTER, "location": LOCATION,
             "nodePools": [{"name": "workers", "machineType": "e2-standard-4", "count": 2}]}}
+        # The nodes have their images from the start, and reach no registry.
+        env["operator"]["imagePullPolicy"] = env["presto"]["spec"]["image"]["pullPolicy"] = "Never"
         if self.operator:
             env["operator"]["image"] = self.operator
         return env

@@ -34,7 +34,8 @@ class Run:
     def __call__(self, gke, *argv, command="plan", rc=0, presto=SMALL, credential="sa", **env):
         path = self.home / "env.yaml"
         path.write_text("apiVersion: prestoctl/v1\nkind: Environment\nname: demo\ncluster:\n  provider: gke\n"
-                        f"  gke: {gke}\npresto: {{metadata: {{name: p}}, spec: {presto}}}\n")
+                        f"  gke: {gke}\noperator: {{image: registry.example/presto-operator:1}}\n"
+                        f"presto: {{metadata: {{name: p}}, spec: {presto}}}\n")
         done = subprocess.run([BUILD / "prestoctl", command, "-f", path, *argv], capture_output=True, text=True, timeout=60,
                               env=self.google.env(self.home, credential=credential, XDG_STATE_HOME=self.home / "state", **env),
                               check=False)

@@ -117,12 +117,12 @@ class Lane:
         small = {"cpuRequest": "100m", "memoryAllocation": "1Gi"}
         self.file.write_text(yaml.safe_dump({
             "apiVersion": "prestoctl/v1", "kind": "Environment", "name": name, "operator": {
-                "namespace": name, "image": IMAGES[1]},
+                "namespace": name, "image": IMAGES[1], "imagePullPolicy": "Never"},
             "cluster": {"provider": "gke", "gke": {
                 "project": self.project, "name": "demo", "location": "us-central1-a",
                 "nodePools": [{"name": "workers", "machineType": "e2-standard-4", "count": 1}]}},
             "presto": {"metadata": {"name": "example"}, "spec": {
-                "image": {"name": "localhost/presto", "tag": "312"}, "coordinator": small,
+                "image": {"name": "localhost/presto", "tag": "312", "pullPolicy": "Never"}, "coordinator": small,
                 "worker": {"count": 1, **small}}}}), "utf-8")
 
     # --- prestoctl

@@ -65,7 +65,7 @@ static void what_names_no_registry_comes_from_the_one_of_the_file(void **state U
 		struct env *v = file("{repository: prestoctl}", cases[i].image, cases[i].spec);
 		struct err e = ERR_INIT;
 
-		assert_ok(gke_images_rename(v, HOME, false, &e), &e);
+		assert_ok(gke_images_rename(v, HOME, true, true, &e), &e);
 		autofree char *presto = presto_of(v);
 		assert_string_equal(v->operator_image, cases[i].operator_is);
 		assert_string_equal(presto, cases[i].presto_is);
@@ -77,7 +77,7 @@ static void an_operator_image_that_was_asked_for_stays(void **state UNUSED)
 	AUTO(env_freep) struct env *v = file("{repository: prestoctl}", "", "");
 	struct err e = ERR_INIT;
 
-	assert_ok(gke_images_rename(v, HOME, true, &e), &e);
+	assert_ok(gke_images_rename(v, HOME, false, true, &e), &e);
 	assert_string_equal(v->operator_image, "localhost/presto-operator:dev");
 	assert_string_equal(jx_str(v->presto, "spec.imageNamePrefix"), HOME "/");
 }
@@ -87,7 +87,7 @@ static void a_prefix_that_makes_no_name_is_refused(void **state UNUSED)
 	AUTO(env_freep) struct env *v = file("{host: r.example}", "", "");
 	struct err e = ERR_INIT;
 
-	assert_int_equal(gke_images_rename(v, "r.example/UPPER", false, &e), -1);
+	assert_int_equal(gke_images_rename(v, "r.example/UPPER", true, true, &e), -1);
 	assert_has(e.msg, "spec.imageNamePrefix");
 	assert_fails(-1, &e, ERR_INVALID);
 }
@@ -122,16 +122,36 @@ static void the_prefix_is_the_repository_or_the_other_registry(void **state UNUS
 	}
 }
 
-static void without_a_registry_nothing_is_renamed(void **state UNUSED)
+static void without_a_registry_only_what_is_only_here_is_renamed(void **state UNUSED)
 {
-	AUTO(env_freep) struct env *v = file("", "", "");
-	struct app app = {0};
-	struct provider_ctx c = {.app = &app, .env = v};
-	struct err e = ERR_INIT;
+	static const struct {
+		const char *image, *spec, *operator_is, *presto_is;
+	} cases[] = {
+		{"", "", HOME "/presto-operator:dev", "starburstdata/presto:312-e.1-k8s-0.7"},
+		{"image: 'r.example/o:1'", "image: {name: localhost/presto, tag: '312'}",
+		 "r.example/o:1", HOME "/presto:312"},
+		{"image: 'r.example/o:1'", "", "r.example/o:1",
+		 "starburstdata/presto:312-e.1-k8s-0.7"},
+		/* The nodes have them already. */
+		{"imagePullPolicy: Never",
+		 "image: {name: localhost/presto, tag: '312', pullPolicy: Never}",
+		 "localhost/presto-operator:dev", "localhost/presto:312"},
+	};
 
-	assert_ok(gke_images_prepare(&c, v, &e), &e);
-	assert_string_equal(v->operator_image, "localhost/presto-operator:dev");
-	assert_null(jx_path(v->presto, "spec.imageNamePrefix"));
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(env_freep) struct env *v = file("", cases[i].image, cases[i].spec);
+		struct app app = {0};
+		struct state none = {.lock = -1, .doc = json_object()};
+		struct provider_ctx c = {.app = &app, .env = v, .state = &none};
+		struct err e = ERR_INIT;
+
+		assert_ok(gke_images_prepare(&c, v, &e), &e);
+		autofree char *presto = presto_of(v);
+		assert_string_equal(v->operator_image, cases[i].operator_is);
+		assert_string_equal(presto, cases[i].presto_is);
+		assert_int_equal(jx_get(v->cluster, "registry") != NULL, i < 2);
+		state_close(&none);
+	}
 }
 
 static void archives_are_named_below_the_prefix(void **state UNUSED)
@@ -185,7 +205,7 @@ int main(void)
 		cmocka_unit_test(an_operator_image_that_was_asked_for_stays),
 		cmocka_unit_test(a_prefix_that_makes_no_name_is_refused),
 		cmocka_unit_test(the_prefix_is_the_repository_or_the_other_registry),
-		cmocka_unit_test(without_a_registry_nothing_is_renamed),
+		cmocka_unit_test(without_a_registry_only_what_is_only_here_is_renamed),
 		cmocka_unit_test(archives_are_named_below_the_prefix),
 		cmocka_unit_test(a_registry_is_told_from_a_folder),
 	};

@@ -52,7 +52,7 @@ static int fetch_given(struct auth_answer *out, const struct auth_spec *s, struc
 		return 0;
 	}
 	if (file_read(&text, &len, s->token_file, AUTH_FILE_MAX, e) < 0) {
-		err_wrap(e, "access token");
+		err_wrap(e, "token file");
 		return err_hint(e, "correct the path, or unset it to use another credential");
 	}
 	if (secret_token_check(text, s->token_file, e) < 0)
@@ -245,12 +245,11 @@ static char *tokeninfo_url(const struct auth *a)
 	return xasprintf("%.*s/tokeninfo", (int)(slash - url), url);
 }
 
-char *auth_whose(struct auth *a, const char *token, ns_t *expiry)
+char *auth_whose(struct auth *a, const char *token, ns_t *expiry, struct err *e)
 {
 	AUTO(auth_form_release) struct buf form = {0};
 	autosecretjson json_t *reply = NULL;
 	autofree char *url = NULL;
-	struct err ignored = ERR_INIT;
 	bool federated = a->spec->kind == AUTH_EXTERNAL;
 	const char *who;
 
@@ -261,7 +260,7 @@ char *auth_whose(struct auth *a, const char *token, ns_t *expiry)
 		auth_form_add(&form, "token_type_hint",
 			      "urn:ietf:params:oauth:token-type:access_token");
 	url = federated ? xstrdup(a->spec->token_info_url) : tokeninfo_url(a);
-	if (auth_post(&reply, a, url, NULL, &form, NULL, &ignored) < 0)
+	if (auth_post(&reply, a, url, NULL, &form, NULL, e) < 0)
 		return NULL;
 	who = jx_str(reply, federated ? "username" : "email");
 	json_int_t left = jx_int(reply, "expires_in"), end = jx_int(reply, "exp");
@@ -286,8 +285,11 @@ int auth_status(struct auth_status *out, struct auth *a, struct err *e)
 		return -1;
 	bool open = a->spec->kind == AUTH_ACCESS_TOKEN;
 	if (!auth_principal(a) || (open && !out->expiry)) {
-		char *who = auth_whose(a, token, &asked);
+		struct err why = ERR_INIT;
+		char *who = auth_whose(a, token, &asked, &why);
 
+		if (open && why.code == ERR_DENIED)
+			return refuse_given(a, e);
 		if (who) {
 			free(a->principal);
 			a->principal = who;

@@ -123,8 +123,8 @@ int auth_executable_decode(char **out, const char *text, size_t len, ns_t now, b
 
 /* auth_metadata_find - is there a metadata server? May wait. */
 bool auth_metadata_find(struct auth *a);
-/* auth_whose - ask Google whose token it is: e-mail or principal, NULL when it does not say. */
-char *auth_whose(struct auth *a, const char *token, ns_t *expiry);
+/* auth_whose - ask Google whose token it is: e-mail or principal, NULL when it does not say; @e is why, if it refused. */
+char *auth_whose(struct auth *a, const char *token, ns_t *expiry, struct err *e);
 
 /*
  * auth_post - one request to a token endpoint, with its retry rules: 408, 429, 500, 503, a lost

@@ -49,7 +49,8 @@ static void print_text(const struct auth_status *s, const char *project, const c
 	row("credential", or_null(s->kind));
 	row("from", or_null(s->source));
 	row("principal", ok && !*s->principal ? "Google does not say" : or_null(s->principal));
-	row("acts as", acts_as);
+	if (!streq(acts_as, s->principal))
+		row("acts as", acts_as);
 	row("project", project);
 	row("quota project", or_null(s->quota_project));
 	row("universe", or_null(s->universe));

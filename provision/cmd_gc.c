@@ -193,7 +193,7 @@ static int check_clock(const struct gc *c, const struct google *google, struct e
 
 static int look(struct gc *c, struct err *e)
 {
-	autojson json_t *rows = NULL;
+	autojson json_t *rows = NULL, *local = NULL;
 	struct google *google = NULL;
 
 	if (google_login(&google, c->app, NULL, NULL, e) < 0)
@@ -201,12 +201,13 @@ static int look(struct gc *c, struct err *e)
 	if (!c->project)
 		c->project = google_project(google);
 	if (!c->project) {
-		err_set(e, ERR_INVALID, "no project is named, and the login names none");
+		app_usage(c->app, e, "no project is named, and the login names none");
 		return err_hint(e, "prestoctl gc --project PROJECT");
 	}
 	if (listing_project(&rows, &c->whole, c->app, google, c->project, e) < 0 ||
-	    check_clock(c, google, e) < 0)
+	    check_clock(c, google, e) < 0 || listing_local(&local, e) < 0)
 		return -1;
+	listing_mark(rows, local);
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		json_t *row = json_array_get(rows, i);
 

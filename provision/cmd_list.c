@@ -30,16 +30,19 @@ static int from_google(json_t **rows, const char **project, bool *whole, struct 
 		if (*project && listing_project(rows, whole, a, google, *project, e) == 0)
 			return 0;
 		if (!*project && asked) {
-			err_set(e, ERR_INVALID, "no project is named, and the login names none");
+			app_usage(a, e, "no project is named, and the login names none");
 			return err_hint(e, "prestoctl list --project PROJECT");
 		}
 	} else if (e->code == ERR_NOT_FOUND && !asked) {
 		err_clear(e);
 	}
+	if (!asked)
+		a->exit_code = EXIT_DONE;
 	if (asked || e->code == ERR_CANCELLED)
 		return -1;
 	if (e->code != ERR_OK)
-		progress_warn(a->progress, "Google's are not listed: %s", e->msg);
+		progress_warn(a->progress, "Google's are not listed: %s%s%s", e->msg,
+			      *e->hint ? "; " : "", e->hint);
 	*whole = e->code == ERR_OK;
 	err_clear(e);
 	*project = NULL;

@@ -46,8 +46,10 @@ static int open_file(struct gke_cluster *k, const json_t *state, struct err *e)
 {
 	const struct gke_env from = {0};
 
-	if (gke_spec_decode(&k->spec, k->c->env, &from, e) < 0)
+	if (gke_spec_decode(&k->spec, k->c->env, &from, e) < 0) {
+		k->c->app->exit_code = EXIT_USAGE;
 		return -1;
+	}
 	k->has_spec = true;
 	k->way = k->spec.way;
 	if (check_same("project", k->spec.project, jx_str(state, "project"), k->spec.environment,
@@ -89,7 +91,7 @@ int gke_cluster_open(struct gke_cluster *k, struct provider_ctx *c, struct err *
 	if (!k->project)
 		k->project = dup_or_null(google_project(k->google));
 	if (!k->project) {
-		err_set(e, ERR_INVALID, "no project is named, and the credential names none");
+		app_usage(k->c->app, e, "no project is named, and the credential names none");
 		err_hint(e, "set cluster.gke.project, or CLOUDSDK_CORE_PROJECT");
 		goto failed;
 	}

@@ -35,6 +35,9 @@ int google_login(struct google **out, struct app *a, const char *credentials,
 	return 0;
 failed:
 	google_free(g);
+	/* No login, or a broken one: a script is told so as by Google's own refusal. */
+	if (e->code == ERR_NOT_FOUND || e->code == ERR_INVALID)
+		a->exit_code = EXIT_REFUSED;
 	return -1;
 }
 

@@ -170,20 +170,35 @@ static bool same_cluster(const json_t *a, const json_t *b)
 	return streq(jx_str(a, "provider"), jx_str(b, "provider"));
 }
 
+/* The row of a cluster that is remembered here, or NULL. */
+static json_t *find_row(const json_t *rows, size_t n, const json_t *one)
+{
+	for (size_t i = 0; i < n; i++)
+		if (same_cluster(json_array_get(rows, i), one))
+			return json_array_get(rows, i);
+	return NULL;
+}
+
+void listing_mark(json_t *rows, const json_t *local)
+{
+	for (size_t i = 0; i < json_array_size(local); i++) {
+		json_t *row = find_row(rows, json_array_size(rows), json_array_get(local, i));
+
+		if (row)
+			json_object_set_new(row, "here", json_true());
+	}
+}
+
 void listing_join(json_t *rows, const json_t *local, const char *project, bool whole)
 {
 	size_t n = json_array_size(rows);
 
+	listing_mark(rows, local);
 	for (size_t i = 0; i < json_array_size(local); i++) {
 		json_t *one = json_array_get(local, i);
-		size_t at = 0;
 
-		while (at < n && !same_cluster(json_array_get(rows, at), one))
-			at++;
-		if (at < n) {
-			json_object_set_new(json_array_get(rows, at), "here", json_true());
+		if (find_row(rows, n, one))
 			continue;
-		}
 		if (project && whole && streq(jx_str(one, "provider"), "gke") &&
 		    streq(jx_str(one, "project"), project) &&
 		    streq(jx_str(one, "state"), "remembered"))

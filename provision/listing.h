@@ -21,6 +21,8 @@ int listing_project(json_t **rows, bool *whole, struct app *a, struct google *g,
 		    const char *project, struct err *e) MUST_CHECK;
 /* listing_local - rows of what this machine remembers. */
 int listing_local(json_t **rows, struct err *e) MUST_CHECK;
+/* listing_mark - "here" in the rows of a project that are among the local ones. Pure. */
+void listing_mark(json_t *rows, const json_t *local);
 /*
  * listing_join - local rows into those of a project (@project NULL: nobody looked at one): the same cluster is one row
  * with "here"; one that should be there and is not says so, when the listing was whole. Pure.

@@ -119,6 +119,8 @@ def test_status_knows_the_login_of_gcloud(shell):
 def test_status_shows_who_is_acted_for(shell):
     done = json.loads(shell.run("auth", "status", "-o", "json", "--impersonate-service-account", DEPLOY).stdout)
     assert done["actsAs"] == DEPLOY and done["principal"] == DEPLOY and CI in done["kind"]
+    text = shell.run("auth", "status", "--impersonate-service-account", DEPLOY).stdout
+    assert f"principal      {DEPLOY}\n" in text and "acts as" not in text      # once is enough
     done = shell.run("auth", "status", credential="user").stdout
     assert "quota project  demo-proj\n" in done
 
@@ -135,7 +137,16 @@ def test_a_login_that_does_not_work_is_exit_code_4_with_a_remedy(shell, change, 
     assert message in done.stderr and hint in done.stderr, done.stderr
     said = json.loads(shell.run("auth", "status", "-o", "json", rc=4, **change).stderr)
     assert said["exit"] == 4 and message in said["message"], said
-    shell.run("credential", rc=4 if "denied" in said["code"] else 1, **change)
+    for other in (["credential"], ["gc"], ["list", "--project", "demo-proj"]):
+        shell.run(*other, rc=4, **change)
+
+
+def test_a_token_that_is_worth_nothing_is_said_by_status(shell, tmp_path):
+    (tmp_path / "none").write_text("ya29.worth-nothing")
+    done = shell.run("auth", "status", "--access-token-file", tmp_path / "none", rc=4)
+    assert "does not accept the access token" in done.stderr and "principal" not in done.stdout
+    done = shell.run("auth", "status", "--access-token-file", tmp_path / "missing", rc=4)
+    assert f"{tmp_path / 'missing'}: No such file" in done.stderr
 
 
 def test_a_revoked_user_is_told_to_log_in_and_still_sees_which_login_it_was(shell):

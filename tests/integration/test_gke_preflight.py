@@ -362,3 +362,11 @@ def test_up_stops_before_the_first_write(run, server):
     done = run("{location: us-central1-a}", command="up", rc=5)
     assert "not enough quota in project demo-proj: CPUS in us-central1: 12 needed, 8 left" in done.stderr
     assert "CPUS               us-central1                     12         8         8  short by 4" in done.stderr
+
+
+@pytest.mark.parametrize("gke, token, message", [
+    ("{}", False, "no location is given"), ("{location: us-central1-a}", True, "no project is named")])
+def test_what_neither_file_nor_login_say_is_a_mistake_of_the_file(run, gke, token, message):
+    more = {"CLOUDSDK_CORE_PROJECT": "", **({"credential": "token"} if token else {})}
+    done = run(gke, rc=2, **more)
+    assert message in done.stderr and "set cluster.gke." in done.stderr

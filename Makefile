@@ -104,7 +104,7 @@ fuzz-build: $(fuzz_bin)
 fuzz-replay: fuzz-build
 	@scripts/fuzz-replay $(O)/tests/fuzz
 
-golden: programs $(O)/tests/unit/test_golden $(O)/tests/unit/test_objects
+golden: programs $(O)/tests/unit/test_golden $(O)/tests/unit/test_objects $(O)/tests/unit/test_gke_spec
 	@tests/golden/run $(if $(UPDATE),--update)
 lint:
 	@scripts/lint

@@ -150,6 +150,7 @@ static int up(struct app *a, struct target *t, const struct options *o, struct e
 {
 	bool tell = o->kubeconfig.given && t->provider != &provider_existing;
 	ns_t before = clock_mono() - a->began;
+	bool fresh = !t->state.found;
 	struct err bad = ERR_INIT;
 	struct step_ctx c;
 	int failed;
@@ -167,6 +168,10 @@ static int up(struct app *a, struct target *t, const struct options *o, struct e
 			e,
 			"what was made stays: the same command goes on from here, prestoctl down %s takes it away",
 			t->name);
+	/* A cluster that is not ours: a name that is remembered would have `down` say that it is gone. */
+	if (fresh && failed && e->code == ERR_EXISTS && !jx_get(t->state.doc, "gke") &&
+	    !jx_get(t->state.doc, "made") && !jx_get(t->state.doc, "server"))
+		(void)!state_remove(&t->state, &bad);
 	failed = after(a, o, &c, before, failed ? -1 : 0, e);
 	step_ctx_release(&c);
 	return failed;

@@ -111,6 +111,11 @@ static int take_differences(struct gke_cluster *k, struct cluster_facts *out, st
 		out->details = json_pack("{s:o, s:o}", "changes", changes, "requests", requests);
 	}
 	gke_changes_release(&all);
+	if (!out->changes && gke_expires(k->live) && gke_expires(k->live) < clock_wall())
+		progress_warn(
+			k->c->app->progress,
+			"the time of cluster %s is over: prestoctl gc removes it; another cluster.gke.ttl gives it more",
+			k->name);
 	return 0;
 }
 
@@ -163,7 +168,8 @@ static int observe(struct cluster_facts *out, struct provider_ctx *c, struct err
 	*out = (struct cluster_facts){0};
 	/* An `up` that ended before anything was asked for has left a name, and nothing behind it. */
 	if (c->removing && !c->env && !jx_get(c->state->doc, "gke")) {
-		snprintf(out->words, sizeof(out->words), "Google was asked for no cluster yet");
+		snprintf(out->words, sizeof(out->words),
+			 "no cluster is remembered; prestoctl list shows those of the project");
 		return 0;
 	}
 	if (gke_cluster_open(&k, c, e) < 0 || gke_cluster_look(&k, e) < 0)

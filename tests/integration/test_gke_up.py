@@ -226,9 +226,26 @@ def test_a_lost_state_wants_to_be_told_that_the_cluster_is_ours(env):
     since = len(env.google.requests())
     code, events = env.up()
     assert code == 1 and "--adopt" in error(events)["hint"]
+    assert not (env.folder / "state/prestoctl/demo/state.json").exists()        # or down would say that it is gone
     code, events = env.up("--adopt")
     assert code == 0 and env.state()["gke"]["run"] == run, events
     assert [e for e in env.google.requests()[since:] if e["write"]] == []
+
+
+def test_a_cluster_whose_time_is_over_is_warned_of(env):
+    env.gke["ttl"] = "1h"
+    assert env.up()[0] == 0
+    one = live(env)[0]
+    env.google.http("POST", f"/v1/projects/{PROJECT}/locations/us-central1-a/clusters/demo:setResourceLabels", {
+        "resourceLabels": {**one["resourceLabels"], "prestoctl-expires-at": "1700000000"},
+        "labelFingerprint": one["labelFingerprint"]}, token=env.google.token)
+    while live(env)[0]["resourceLabels"]["prestoctl-expires-at"] != "1700000000":
+        pass
+    code, events = env.up()
+    assert code == 0 and [e for e in events if "the time of cluster demo is over" in str(e)], events
+    env.gke["ttl"] = "2h"
+    code, events = env.up()
+    assert code == 0 and not [e for e in events if "is over" in str(e)], events
 
 
 def test_a_label_by_hand_makes_no_cluster_ours(env):

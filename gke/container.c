@@ -413,8 +413,10 @@ int container_access(struct gke_access *out, const json_t *cluster, enum gke_way
 	autofree char *server = NULL, *pem = NULL;
 	size_t len = 0;
 
-	if (!host || !*host)
-		return err_set(e, ERR_UNAVAILABLE, "the cluster has no %s endpoint yet", ways[way]);
+	if (!host || !*host) {
+		err_set(e, ERR_UNAVAILABLE, "the cluster has no %s endpoint yet", ways[way]);
+		return err_hint(e, "it is being made: prestoctl list tells its state");
+	}
 	server = server_of(host);
 	if (!server)
 		return err_set(e, ERR_INVALID, "the cluster's %s endpoint is not an address",

@@ -272,10 +272,10 @@ static int dispatch(struct app *a, int argc, char **argv, struct err *e)
 	const struct opt_set globals = {app_global_opts, &a->g};
 	const struct command *c;
 	const char *near = NULL;
-	bool json;
+	bool json, version = argc == 2 && streq(argv[1], "--version");
 
-	argc--;
-	argv++;
+	argc -= 1 + version; /* as everybody tries it first */
+	argv += 1 + version;
 	json = asks_for_json(argc, argv);
 	if (options_parse(&globals, 1, true, &argc, &argv, e) < 0) {
 		a->json = json;
@@ -285,6 +285,8 @@ static int dispatch(struct app *a, int argc, char **argv, struct err *e)
 	apply_globals(a);
 	if (a->g.help)
 		return print_help(NULL);
+	if (version)
+		return command_find("version", &near)->run(a, 0, argv, e);
 	if (!argc) {
 		app_usage(a, e, "no command given");
 		return err_hint(e, "see prestoctl help");
@@ -312,6 +314,8 @@ int app_main(int argc, char **argv)
 	struct err e = ERR_INIT;
 	int failed = dispatch(&a, argc, argv, &e), code;
 
+	if (failed && e.code == ERR_UNAVAILABLE && !e.http && !e.hint[0])
+		err_hint(&e, "does it run, and do firewalls let you reach it?");
 	progress_free(TAKE(a.progress));
 	google_free(a.google);
 	if (!failed && (fflush(stdout) || ferror(stdout)))

@@ -175,11 +175,18 @@ static int explain(struct app *a, struct buf *out, const char *path, struct err 
 	}
 	autofree const char **words = jx_keys(jx_get(parent, "properties"), &n);
 	near = suggest(word, words, n);
+	/* Up to the first word that is unknown: there the known ones are read out. */
+	autofree char *known = xstrdup(path);
+	while (!schema_at(root, known, &parent, word)) {
+		char *dot = strrchr(known, '.');
+
+		*(dot ? dot : known) = '\0';
+	}
 	app_usage(a, e, "no field '%s'", path);
 	if (!near && (near = near_field(path)))
 		return err_hint(e, "did you mean presto.%s?", near);
 	return near ? err_hint(e, "did you mean '%s'?", near)
-		    : err_hint(e, "see prestoctl explain");
+		    : err_hint(e, "see prestoctl explain%s%s", *known ? " " : "", known);
 }
 
 static int run(struct app *a, int argc, char **argv, struct err *e)

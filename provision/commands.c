@@ -32,7 +32,7 @@ void commands_help(struct buf *out)
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		buf_fit(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
 	buf_fit(out, "\nOptions of every command:\n");
-	options_help(out, app_global_opts);
+	options_help(out, app_global_opts, NULL);
 	buf_fit(out,
 		"\nExit codes: 0 done, 1 failed, 2 usage or environment file, 3 timed out, 4 permission\n"
 		"refused, 5 quota or capacity, 6 done in part, 130 interrupted.\n\n"
@@ -48,8 +48,8 @@ void command_help(struct buf *out, const struct command *c)
 		buf_fit(out, "\n%s\n", c->about);
 	if (c->opts && c->opts->name) {
 		buf_fit(out, "\nOptions:\n");
-		options_help(out, c->opts);
+		options_help(out, c->opts, NULL);
 	}
 	buf_fit(out, "\nOptions of every command:\n");
-	options_help(out, app_global_opts);
+	options_help(out, app_global_opts, c->opts);
 }

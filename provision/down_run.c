@@ -223,7 +223,7 @@ static void print_left(const json_t *left)
 		int len = place_of(jx_str_or(one, "path", ""), &place);
 
 		if (!i)
-			app_print("%-6s %-22s %-44s %-24s %s\n", "LEFT", "KIND", "NAME", "WHERE",
+			app_print("%-6s %-22s %-44s %-24s %s\n", "OURS", "KIND", "NAME", "WHERE",
 				  "WHY");
 		app_print("%-6s %-22s %-44s %-24.*s %s\n",
 			  streq(match, "ours")   ? "yes"

@@ -299,7 +299,7 @@ int env_load(struct env **out, const char *path, struct buf *more, struct err *e
 		return 0;
 	return err_hint(
 		e,
-		"prestoctl explain [FIELD] tells what may be there; examples/local.yaml is a whole file");
+		"prestoctl explain [FIELD] tells what may be there; examples/local.yaml and examples/gke.yaml are whole files");
 }
 
 char *env_file(const struct env *v, const char *path)

@@ -236,9 +236,19 @@ int options_parse(const struct opt_set *sets, size_t n, bool lead, int *argc, ch
 	return 0;
 }
 
-void options_help(struct buf *out, const struct opt *opts)
+static bool has_name(const struct opt *opts, const char *name)
+{
+	for (; opts && opts->name; opts++)
+		if (streq(opts->name, name))
+			return true;
+	return false;
+}
+
+void options_help(struct buf *out, const struct opt *opts, const struct opt *but)
 {
 	for (const struct opt *o = opts; o && o->name; o++) {
+		if (has_name(but, o->name))
+			continue;
 		autofree char *left = xasprintf("%s%c%s--%s%s%s", o->letter ? "-" : "  ",
 						o->letter ? o->letter : ' ', o->letter ? ", " : " ",
 						o->name, o->arg ? " " : "", o->arg ? o->arg : "");

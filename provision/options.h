@@ -55,7 +55,7 @@ struct opt_set {
 int options_parse(const struct opt_set *sets, size_t n, bool lead, int *argc, char ***argv,
 		  struct err *e) MUST_CHECK;
 
-/* options_help - the lines of a table for a help text, indented by two. */
-void options_help(struct buf *out, const struct opt *opts);
+/* options_help - the lines of a table for a help text, indented by two, without those that are in @but (NULL: none). */
+void options_help(struct buf *out, const struct opt *opts, const struct opt *but);
 
 #endif

@@ -8,7 +8,7 @@
 #include "provision/registry.h"
 
 /* Said by commands with a word, with --env, and with -f: all of them take these. */
-#define WHICH_ENVIRONMENT "prestoctl help COMMAND tells how to name one"
+#define WHICH_ENVIRONMENT "name one, as in: prestoctl status NAME, prestoctl query --env NAME"
 #define WHICH_CLUSTER \
 	"prestoctl up -f FILE makes one; another cluster is reached by --context, --kubeconfig and -n"
 

@@ -65,6 +65,7 @@ USAGE = [
     ("completion", "bash, zsh or fish", ""),
     ("completion tcsh", "bash, zsh or fish", ""),
     ("explain gibberish", "no field 'gibberish'", "see prestoctl explain"),
+    ("explain cluster.gke.nodePools.gibberish", "no field", "see prestoctl explain cluster.gke.nodePools"),
     ("explain cluster.locl", "no field 'cluster.locl'", "did you mean 'local'?"),
     ("explain presto.spec.worker.cont", "no field", "presto.spec.worker.count"),
     ("explain worker.count", "no field", "presto.spec.worker.count"),
@@ -218,6 +219,10 @@ def test_a_damaged_state_is_said_and_the_file_finds_everything_again(place):
     (folder / "state.json").write_text("{")
     assert run(place, "status", "demo").returncode == 2
     assert "state.json cannot be read; going on without it" in run(place, "status", "-f", "env.yaml").stderr
+
+
+def test_the_version_is_also_an_option(place):
+    assert run(place, "--version").stdout == run(place, "version").stdout != ""
 
 
 def test_output_that_cannot_be_written_is_an_error(place):

@@ -16,13 +16,18 @@ static bool may_pass(const struct err *e)
 	return e->code == ERR_UNAVAILABLE || e->code == ERR_TIMEOUT || e->code == ERR_THROTTLED;
 }
 
-static int pause_before(struct push *p, unsigned n, const struct err *last, struct err *e)
+/* After try n (from 0) of @what: 0 when it may pass and was waited for, the error cleared; else -1 with the reason. */
+static int try_again(struct push *p, unsigned n, const char *what, struct err *e)
 {
 	ns_t pause = p->backoff << n;
+	struct err last = *e;
 
+	if (!may_pass(e) || n + 1 == TRIES)
+		return err_wrap(e, "%s", what);
+	err_clear(e);
 	if (p->on_retry)
-		p->on_retry(last, p->arg);
-	return loop_sleep(p->loop, last->retry_after > pause ? last->retry_after : pause, e);
+		p->on_retry(&last, p->arg);
+	return loop_sleep(p->loop, last.retry_after > pause ? last.retry_after : pause, e);
 }
 
 static char *scope_of(const char *repository, const char *mount_from)
@@ -159,6 +164,7 @@ int push_blob(enum push_how *how, struct push *p, const char *repository, const 
 	      const char *mount_from, struct err *e)
 {
 	autofree char *scope = scope_of(repository, mount_from);
+	autofree char *what = xasprintf("blob %.19s", b->digest);
 
 	if (check_repository(repository, e) < 0 ||
 	    (mount_from && check_repository(mount_from, e) < 0))
@@ -166,16 +172,10 @@ int push_blob(enum push_how *how, struct push *p, const char *repository, const 
 	if (!oci_digest_check(b->digest) || b->size < 0)
 		return err_set(e, ERR_INVALID, "\"%.80s\" is not a digest", b->digest);
 	for (unsigned n = 0;; n++) {
-		struct err last;
-
 		if (blob_once(how, p, repository, b, mount_from, scope, e) == 0)
 			break;
-		if (!may_pass(e) || n + 1 == TRIES)
-			return err_wrap(e, "blob %.19s", b->digest);
 		/* Half an upload is worth nothing: from the start, as it may have arrived after all. */
-		last = *e;
-		err_clear(e);
-		if (pause_before(p, n, &last, e) < 0)
+		if (try_again(p, n, what, e) < 0)
 			return -1;
 	}
 	if (p->progress)
@@ -246,6 +246,7 @@ static int check_reference(const char *s, struct err *e)
 int push_manifest(enum push_how *how, struct push *p, const char *repository, const char *reference,
 		  const char *media_type, const void *bytes, size_t len, struct err *e)
 {
+	autofree char *what = xasprintf("image %.100s:%.100s", repository, reference);
 	char digest[OCI_DIGEST_SIZE];
 	bool there = false;
 
@@ -253,17 +254,11 @@ int push_manifest(enum push_how *how, struct push *p, const char *repository, co
 		return -1;
 	digest_of(digest, bytes, len);
 	for (unsigned n = 0;; n++) {
-		struct err last;
-
 		if (look_for_manifest(&there, p, repository, reference, digest, e) == 0 &&
 		    (there ||
 		     put_manifest(p, repository, reference, media_type, bytes, len, e) == 0))
 			break;
-		if (!may_pass(e) || n + 1 == TRIES)
-			return err_wrap(e, "image %.100s:%.100s", repository, reference);
-		last = *e;
-		err_clear(e);
-		if (pause_before(p, n, &last, e) < 0)
+		if (try_again(p, n, what, e) < 0)
 			return -1;
 	}
 	*how = there ? PUSH_THERE : PUSH_SENT;
@@ -277,13 +272,13 @@ int push_look(bool *there, struct push *p, const char *repository, const char *r
 {
 	autofree char *url = xasprintf("%s/v2/%s/manifests/%s", p->base, repository, reference);
 	autofree char *scope = xasprintf("repository:%s:pull", repository);
+	autofree char *what = xasprintf("image %.100s:%.100s", repository, reference);
 	const struct push_request q = {.method = "HEAD", .url = url, .scope = scope};
 
 	if (check_repository(repository, e) < 0 || check_reference(reference, e) < 0)
 		return -1;
 	for (unsigned n = 0;; n++) {
 		AUTO(http_resp_release) struct http_resp r = {0};
-		struct err last;
 
 		if (push_ask(&r, p, &q, e) == 0) {
 			*there = r.status == 200;
@@ -291,11 +286,7 @@ int push_look(bool *there, struct push *p, const char *repository, const char *r
 				return 0;
 			push_refused(p, &r, "is the image there", e);
 		}
-		if (!may_pass(e) || n + 1 == TRIES)
-			return err_wrap(e, "image %.100s:%.100s", repository, reference);
-		last = *e;
-		err_clear(e);
-		if (pause_before(p, n, &last, e) < 0)
+		if (try_again(p, n, what, e) < 0)
 			return -1;
 	}
 }

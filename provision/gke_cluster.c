@@ -125,6 +125,11 @@ struct gke_ref gke_cluster_ref(const struct gke_cluster *k)
 	return (struct gke_ref){.project = k->project, .location = k->location, .name = k->name};
 }
 
+const char *gke_cluster_place(const struct gke_cluster *k)
+{
+	return k->location ? k->location : json_string_value(json_array_get(k->spec.locations, 0));
+}
+
 static const char *environment_of(const struct gke_cluster *k)
 {
 	return k->has_spec ? k->spec.environment : k->c->state->name;

@@ -40,6 +40,9 @@ void gke_cluster_reach(json_t *gke, const struct gke_cluster *k);
 void gke_cluster_release(struct gke_cluster *k);
 struct gke_ref gke_cluster_ref(const struct gke_cluster *k); /* borrowed; location must be known */
 
+/* gke_cluster_place - where it is, or where it would be made first. With a file only. Borrowed. */
+const char *gke_cluster_place(const struct gke_cluster *k);
+
 enum gke_whose {
 	GKE_WHOSE_OURS,   /* the run label is the one that we wrote down */
 	GKE_WHOSE_LOST,   /* made for our environment, but no state says that we did: --adopt */

@@ -30,6 +30,12 @@ static int set_gke(struct gke_cluster *k, const char *field, const char *value, 
 	return state_set(k->c->state, path, json_string(value ? value : ""), e);
 }
 
+/* The operation that makes it, as far as one is known; else "". */
+static const char *saved_op(const struct gke_cluster *k)
+{
+	return jx_str_or(k->c->state->doc, "gke.op", "");
+}
+
 /*
  * On disk before the first request that makes anything: where it will be, and the label by which it will be known. A
  * label that is there stays: a POST of a run that was killed may still arrive.
@@ -128,7 +134,7 @@ static int find_op(struct gke_op *op, struct gke_cluster *k, const char *pool, c
 static int wait_op(struct gke_cluster *k, const char *type, bool old, struct gke_error *why,
 		   struct err *e)
 {
-	const char *known = jx_str_or(jx_get(k->c->state->doc, "gke"), "op", "");
+	const char *known = saved_op(k);
 	bool making = streq(type, "CREATE_CLUSTER");
 	struct gke_wait w = gke_waits(app_of(k), why);
 	struct gke_ref ref = gke_cluster_ref(k);
@@ -270,9 +276,9 @@ static int failed_cluster(struct making *m, struct gke_error *why, struct err *e
 		err_clear(e);
 		return remove_failed(k, e) < 0 || next_location(m, e) < 0 ? -1 : 0;
 	}
+	if (e->code == ERR_OK && (m->fresh || gke_protected(k->live)))
+		gke_error_set(why, auth_principal(k->google->auth), detail, e);
 	if (gke_protected(k->live)) {
-		if (e->code == ERR_OK)
-			gke_error_set(why, auth_principal(k->google->auth), detail, e);
 		err_wrap(e, "cluster %s in %s has failed, and is protected", k->name, k->location);
 		return err_hint(e, "prestoctl down %s --unprotect removes it", k->spec.environment);
 	}
@@ -283,8 +289,6 @@ static int failed_cluster(struct making *m, struct gke_error *why, struct err *e
 			      *why->message ? why->message : "without saying why");
 		return remove_failed(k, e);
 	}
-	if (e->code == ERR_OK)
-		gke_error_set(why, auth_principal(k->google->auth), detail, e);
 	app_detail(app_of(k), "the failed cluster %s is still in %s, so that it can be looked at",
 		   k->name, k->location);
 	return err_hint(e, "running up again replaces it, prestoctl down %s removes it",
@@ -340,8 +344,7 @@ static int make(struct gke_cluster *k, struct err *e)
 		if (k->live && gke_claim(k, e) < 0)
 			return -1;
 		if (!k->location)
-			k->location = xstrdup(
-				json_string_value(json_array_get(k->spec.locations, 0)));
+			k->location = xstrdup(gke_cluster_place(k));
 		switch (k->live ? container_state(k->live) : GKE_STATE_UNKNOWN) {
 		case GKE_STATE_PROVISIONING:
 			rc = wait_made(&m, e);
@@ -357,9 +360,7 @@ static int make(struct gke_cluster *k, struct err *e)
 			if (k->live)
 				return 0;
 			/* accepted, also by a run that was killed, and not to be seen yet? */
-			rc = *jx_str_or(jx_get(k->c->state->doc, "gke"), "op", "")
-				     ? wait_made(&m, e)
-				     : make_one(&m, e);
+			rc = *saved_op(k) ? wait_made(&m, e) : make_one(&m, e);
 		}
 		if (rc < 0)
 			return -1;
@@ -478,7 +479,7 @@ static int bring(struct gke_cluster *k, size_t *n, struct err *e)
 /* What there is when a run ends early: the user decides what becomes of it. Without a reply nobody knows. */
 static void say_what_exists(struct gke_cluster *k)
 {
-	const char *op = jx_str_or(jx_get(k->c->state->doc, "gke"), "op", "");
+	const char *op = saved_op(k);
 
 	if (k->location && (k->live || k->run))
 		app_detail(app_of(k), "cluster %s in %s of project %s: %s%s%s", k->name,

@@ -21,13 +21,19 @@ const struct provider *provider_find(const char *name)
 	return NULL;
 }
 
+int provider_client(struct k8s **out, struct app *a, struct k8s_config *config, struct err *e)
+{
+	autofree char *agent = xasprintf("prestoctl/%s", version_text);
+	const struct k8s_opts opts = {.user_agent = agent, .on_retry = app_say_retry, .arg = a};
+
+	return k8s_new(out, a->loop, config, &opts, e);
+}
+
 int provider_connect(struct k8s **out, struct app *a, const char *kubeconfig, const char *context,
 		     char **context_used, char **server, struct err *e)
 {
 	AUTO(kubeconfig_freep) struct kubeconfig *file = NULL;
 	AUTO(k8s_config_release) struct k8s_config config = {0};
-	autofree char *agent = xasprintf("prestoctl/%s", version_text);
-	const struct k8s_opts opts = {.user_agent = agent, .on_retry = app_say_retry, .arg = a};
 
 	if (kubeconfig_load(&file, kubeconfig, e) < 0 ||
 	    kubeconfig_resolve(&config, file, context, e) < 0)
@@ -36,7 +42,7 @@ int provider_connect(struct k8s **out, struct app *a, const char *kubeconfig, co
 		*context_used = xstrdup(config.context ? config.context : "");
 	if (server)
 		*server = xstrdup(config.server);
-	return k8s_new(out, a->loop, &config, &opts, e);
+	return provider_client(out, a, &config, e);
 }
 
 bool provider_made(const struct provider_ctx *c)

@@ -84,6 +84,9 @@ struct provider {
 extern const struct provider provider_local, provider_existing, provider_gke;
 const struct provider *provider_find(const char *name); /* NULL: none of that name */
 
+/* provider_client - a client that says who we are, and on the step's line when it asks again. Takes the config over. */
+int provider_client(struct k8s **out, struct app *a, struct k8s_config *config,
+		    struct err *e) MUST_CHECK;
 /* provider_connect - a client by kubeconfig file (NULL: the usual places) and context (NULL: current). @context_used and
  * @server (owned, may be NULL pointers) tell what that was. */
 int provider_connect(struct k8s **out, struct app *a, const char *kubeconfig, const char *context,

@@ -6,20 +6,14 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/version.h"
 #include "provision/gke_ensure.h"
 #include "provision/gke_images.h"
 #include "provision/gke_preflight.h"
 #include "provision/gke_remove.h"
 
-static int count_nodes(const json_t *cluster)
-{
-	return (int)jx_int(cluster, "currentNodeCount");
-}
-
 static void describe(char words[200], const struct gke_cluster *k)
 {
-	int n = count_nodes(k->live);
+	int n = (int)jx_int(k->live, "currentNodeCount");
 
 	snprintf(words, 200, "%.40s in %.40s, Kubernetes %.40s, %d node%s", k->name, k->location,
 		 jx_str_or(k->live, "currentMasterVersion", "?"), n, n == 1 ? "" : "s");
@@ -27,11 +21,9 @@ static void describe(char words[200], const struct gke_cluster *k)
 
 /* --- what a plan shows --------------------------------------------------------------------------- */
 
-static void plan_make(struct gke_cluster *k, struct cluster_facts *out, const json_t *report)
+static void plan_make(struct gke_cluster *k, struct cluster_facts *out, const char *location,
+		      const json_t *report)
 {
-	const char *location = k->location
-				       ? k->location
-				       : json_string_value(json_array_get(k->spec.locations, 0));
 	const struct gke_ref ref = {k->project, location, k->name};
 	autojson json_t *cluster = gke_spec_body(&k->spec, location, NULL, clock_wall());
 	autofree char *url = xasprintf("%s/projects/%s/locations/%s/clusters",
@@ -50,16 +42,17 @@ static void plan_make(struct gke_cluster *k, struct cluster_facts *out, const js
 static int plan_absent(struct gke_cluster *k, struct cluster_facts *out, struct err *e)
 {
 	struct presto presto;
-	struct gke_preflight p = {
-		.gke = k->google->gke, .spec = &k->spec, .project = k->project, .presto = &presto};
+	struct gke_preflight p = {.gke = k->google->gke,
+				  .spec = &k->spec,
+				  .project = k->project,
+				  .location = gke_cluster_place(k),
+				  .presto = &presto};
 	autojson json_t *report = NULL;
 
-	p.location = k->location ? k->location
-				 : json_string_value(json_array_get(k->spec.locations, 0));
 	if (presto_decode(&presto, k->c->env->presto, e) < 0 ||
 	    gke_preflight_look(&report, &p, e) < 0)
 		return -1;
-	plan_make(k, out, report);
+	plan_make(k, out, p.location, report);
 	return 0;
 }
 
@@ -229,9 +222,6 @@ static int remember_access(struct gke_cluster *k, const char *server, struct err
 static int connect_to(struct k8s **out, struct gke_cluster *k, struct err *e)
 {
 	AUTO(gke_access_release) struct gke_access at = {0};
-	autofree char *agent = xasprintf("prestoctl/%s", version_text);
-	const struct k8s_opts opts = {
-		.user_agent = agent, .on_retry = app_say_retry, .arg = k->c->app};
 	struct k8s_config config = K8S_CONFIG_INIT;
 	AUTO(k8s_freep) struct k8s *client = NULL;
 
@@ -244,7 +234,7 @@ static int connect_to(struct k8s **out, struct gke_cluster *k, struct err *e)
 	config.ns = xstrdup("default");
 	config.token_fn = auth_token;
 	config.token_arg = k->google->auth;
-	if (k8s_new(&client, k->c->app->loop, &config, &opts, e) < 0 ||
+	if (provider_client(&client, k->c->app, &config, e) < 0 ||
 	    remember_access(k, k8s_config_of(client)->server, e) < 0)
 		return -1;
 	*out = TAKE(client);

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cprobe import build_probe
+
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests" / "peers" / "google"))
 sys.dont_write_bytecode = True
@@ -20,13 +22,7 @@ DEPLOY = "deploy@demo-proj.iam.gserviceaccount.com"
 
 @pytest.fixture(scope="module", name="program")
 def _program(tmp_path_factory):
-    out = tmp_path_factory.mktemp("probe") / "gke_probe"
-    archives = [f"build/debug/lib{name}.a" for name in ("gke", "base")]
-    subprocess.run(["make", "--no-print-directory", *archives], cwd=TOP, check=True, stdout=subprocess.DEVNULL)
-    flags = subprocess.run(["pkg-config", "--libs", *LIBS], check=True, capture_output=True, text=True).stdout.split()
-    subprocess.run(["gcc", "-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined", "-I.",
-                    "-D_GNU_SOURCE", "-o", out, "tests/integration/gke_probe.c", *archives, *flags], cwd=TOP, check=True)
-    return out
+    return build_probe(tmp_path_factory.mktemp("probe"), "gke_probe", ("gke", "base"), LIBS)
 
 
 @pytest.fixture(scope="module", name="server")

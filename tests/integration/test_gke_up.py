@@ -76,6 +76,18 @@ class Env:
         return self.google.ledger()["projects"][PROJECT]["clusters"] if PROJECT in self.google.ledger().get(
             "projects", {}) else []
 
+    def interrupted(self, message):
+        """(exit code, events) of an up that gets a Ctrl-C when it says this."""
+        self.write()
+        events = []
+        with subprocess.Popen([PRESTOCTL, "up", "-f", self.file, "--output", "json"], env=self.env, text=True,
+                              stderr=subprocess.PIPE) as run:
+            for line in run.stderr:
+                events.append(json.loads(line))
+                if message in events[-1].get("message", ""):
+                    run.send_signal(signal.SIGINT)
+        return run.returncode, events
+
     def state(self):
         return json.loads((self.folder / "state/prestoctl" / self.name / "state.json").read_text())
 
@@ -267,15 +279,8 @@ def test_a_reply_that_says_nothing_is_a_lost_one(env):
 
 def test_interrupted_before_the_reply_it_says_that_there_may_be_a_cluster(env):
     env.google.fault(match={"method": "POST", "path": "*/clusters"}, hang=20)
-    env.write()
-    with subprocess.Popen([PRESTOCTL, "up", "-f", env.file, "--output", "json"], env=env.env, text=True,
-                          stderr=subprocess.PIPE) as run:
-        events = []
-        for line in run.stderr:
-            events.append(json.loads(line))
-            if "asking Google for cluster" in events[-1].get("message", ""):
-                run.send_signal(signal.SIGINT)
-    assert run.returncode == 130 and "perhaps asked for" in error(events)["detail"], events
+    code, events = env.interrupted("asking Google for cluster")
+    assert code == 130 and "perhaps asked for" in error(events)["detail"], events
 
 
 def test_a_cluster_that_is_being_deleted_is_waited_for_and_made_again(env):
@@ -450,16 +455,9 @@ def test_a_time_out_says_what_google_was_busy_with(env):
 
 def test_an_interrupted_run_says_what_exists_and_how_to_go_on(env):
     env.google.plan(match={"type": "CREATE_CLUSTER"}, stuck=True)
-    env.write()
-    with subprocess.Popen([PRESTOCTL, "up", "-f", env.file, "--output", "json"], env=env.env, text=True,
-                          stderr=subprocess.PIPE) as run:
-        events = []
-        for line in run.stderr:
-            events.append(json.loads(line))
-            if "create cluster" in events[-1].get("message", ""):
-                run.send_signal(signal.SIGINT)
+    code, events = env.interrupted("create cluster")
     told = error(events)
-    assert run.returncode == 130 and "cluster demo in us-central1-a" in told["detail"], told
+    assert code == 130 and "cluster demo in us-central1-a" in told["detail"], told
     assert "prestoctl down demo" in told["hint"]
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from cprobe import build_probe
+
 TOP = Path(__file__).resolve().parents[2]
 DEVCLUSTER = TOP / "scripts" / "devcluster" / "devcluster"
 sys.path.insert(0, str(DEVCLUSTER.parent))
@@ -36,20 +38,8 @@ class Server:
         self.name = f"k8s-{os.getpid()}"
         self.env = {**os.environ, "DEVCLUSTER_STATE": str(folder / "state")}
         self.up()
-        self.probe_path = self.build(folder)
+        self.probe_path = build_probe(folder, "k8s_probe", ("k8s", "base"), LIBS)
         self.seen = 0
-
-    @staticmethod
-    def build(folder):
-        libs = [f"build/debug/lib{name}.a" for name in ("k8s", "base")]
-        subprocess.run(["make", "-s", *libs], cwd=TOP, check=True, capture_output=True)
-        flags = subprocess.run(["pkg-config", "--cflags", "--libs", *LIBS], text=True, check=True,
-                               capture_output=True).stdout.split()
-        program = folder / "k8s_probe"
-        subprocess.run(["gcc", "-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-I.",
-                        "-fsanitize=address,undefined", "-o", program, "tests/integration/k8s_probe.c", *libs,
-                        *flags], cwd=TOP, check=True)
-        return program
 
     def devcluster(self, *args, check=True, stdin=None):
         done = subprocess.run([str(DEVCLUSTER), args[0], "--name", self.name, *args[1:]], env=self.env, text=True,

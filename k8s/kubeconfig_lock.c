@@ -161,26 +161,57 @@ static bool is_dead(struct rival *r, const char *path, bool alone)
 	return watched >= STALE || (age >= STALE && watched >= WATCHED);
 }
 
+static int write_who(int fd, struct stat *st)
+{
+	char who[40];
+	int n = snprintf(who, sizeof(who), OURS "%ld\n", (long)getpid());
+
+	return fstat(fd, st) == 0 && write(fd, who, (size_t)n) == n ? 0 : -1;
+}
+
+/* With its content from the first moment on: a prestoctl that is killed must not leave what looks like kubectl's. */
+static int make_whole(const char *path, struct stat *st)
+{
+	autofree char *folder = path_dir(path);
+	AUTO(closep) int fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	char self[40];
+
+	if (fd < 0 || write_who(fd, st) < 0)
+		return -1;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+}
+
+/* For file systems that have no nameless files. */
+static int make_plain(const char *path, struct stat *st)
+{
+	AUTO(closep) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int why;
+
+	if (fd < 0 || write_who(fd, st) == 0)
+		return fd < 0 ? -1 : 0;
+	why = errno ? errno : EIO;
+	(void)unlink(path);
+	errno = why == EEXIST ? EIO : why;
+	return -1;
+}
+
 static int take_one(struct kubeconfig_locks *l, struct lock *f, struct err *e)
 {
 	struct rival rival = {0};
-	char who[40];
 
 	for (;;) {
-		AUTO(closep) int fd = open(f->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		int n = snprintf(who, sizeof(who), OURS "%ld\n", (long)getpid());
 		struct stat st;
 
-		if (fd >= 0 && fstat(fd, &st) == 0 && write(fd, who, (size_t)n) == n) {
+		if (make_whole(f->path, &st) == 0 ||
+		    (errno != EEXIST && make_plain(f->path, &st) == 0)) {
 			f->why = 0;
 			f->ino = st.st_ino;
 			f->dev = st.st_dev;
 			return 0;
 		}
-		if (fd >= 0 || errno != EEXIST) {
+		if (errno != EEXIST) {
 			f->why = errno ? errno : EIO;
-			if (fd >= 0)
-				(void)unlink(f->path);
 			return 0;
 		}
 		if (is_dead(&rival, f->path, l->alone)) {
